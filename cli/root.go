@@ -59,6 +59,7 @@ func New() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
+	add("use", newIntegrations(), newConnections(), newRun(), newLogs())
 	add("run", newConfig(), newVersion())
 	return root
 }
