@@ -1,0 +1,116 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Options say where the control plane is and how to talk to it.
+type Options struct {
+	URL             string // of the control plane; may lead through a transaction pooler
+	DirectURL       string // past the pooler, for LISTEN and migrations; empty: URL
+	MaxConns        int    // 0: 16 + 4 per core
+	ExecMode        string // cached (default) or exec, behind a pooler that can't keep prepared statements
+	Key             []byte // instance key, 32 bytes
+	ApplicationName string // empty: causeway
+	ScheduleGroups  int    // schedulers that new environments are dealt to; 0: 8
+	Logger          *slog.Logger
+}
+
+// Store is the control plane.
+type Store struct {
+	pool   *pgxpool.Pool
+	keys   *Keyring
+	log    *slog.Logger
+	groups int
+}
+
+// Open connects, checks the database's version and its key, and starts what keeps the caches fresh. Migrations have to be
+// applied. Errors are one line for a person.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.ScheduleGroups == 0 {
+		o.ScheduleGroups = 8
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	pool, err := openPool(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{pool: pool, log: o.Logger, groups: o.ScheduleGroups}
+	if s.keys, err = openKeyring(ctx, pool, o.Key); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func openPool(ctx context.Context, o Options) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, errors.New("database.url can't be read as a postgres:// URL") // the cause would show the password
+	}
+	config.MaxConns = int32(16 + 4*runtime.NumCPU())
+	if o.MaxConns > 0 {
+		config.MaxConns = int32(o.MaxConns)
+	}
+	if o.ExecMode == "exec" {
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	config.MaxConnIdleTime = 5 * time.Minute
+	name := o.ApplicationName
+	if name == "" {
+		name = "causeway"
+	}
+	for k, v := range map[string]string{
+		"application_name":  name,
+		"jit":               "off", // compiling a turn's statements costs more than running them
+		"statement_timeout": "30s",
+		// A worker that is frozen in a transaction must not hold its locks for ever; a dead one's connection has to be noticed.
+		"idle_in_transaction_session_timeout": "30s",
+		"tcp_keepalives_idle":                 "15",
+		"tcp_keepalives_interval":             "5",
+		"tcp_keepalives_count":                "3",
+		"tcp_user_timeout":                    "20s",
+	} {
+		config.ConnConfig.RuntimeParams[k] = v
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	var version int
+	if err := pool.QueryRow(ctx, `select current_setting('server_version_num')::int`).Scan(&version); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("the database at %s:%d does not answer: %w", config.ConnConfig.Host, config.ConnConfig.Port, err)
+	}
+	if version < 150000 {
+		pool.Close()
+		return nil, fmt.Errorf("the database is PostgreSQL %d, Causeway needs 15 or newer", version/10000)
+	}
+	return pool, nil
+}
+
+// Close ends all connections.
+func (s *Store) Close() { s.pool.Close() }
+
+// Keys is the ring of data keys.
+func (s *Store) Keys() *Keyring { return s.keys }
+
+// Ping says whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
+
+// isCode says whether err is a database error with this SQLSTATE.
+func isCode(err error, code string) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == code
+}
