@@ -31,6 +31,9 @@ type Store struct {
 	keys   *Keyring
 	log    *slog.Logger
 	groups int
+	news   *news
+	caches caches
+	marks  *marks
 }
 
 // Open connects, checks the database's version and its key, and starts what keeps the caches fresh. Migrations have to be
@@ -51,6 +54,15 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		pool.Close()
 		return nil, err
 	}
+	if o.DirectURL == "" {
+		o.DirectURL = o.URL
+	}
+	s.caches = newCaches(func() bool { return s.news != nil && s.news.fresh() })
+	if s.news, err = listen(ctx, pool, o.DirectURL, o.Logger, s.forget, s.forgetAll); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	s.marks = startMarks(ctx, s)
 	return s, nil
 }
 
@@ -101,7 +113,11 @@ func openPool(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 }
 
 // Close ends all connections.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() {
+	s.marks.close()
+	s.news.close()
+	s.pool.Close()
+}
 
 // Keys is the ring of data keys.
 func (s *Store) Keys() *Keyring { return s.keys }
