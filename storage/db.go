@@ -34,6 +34,7 @@ type Store struct {
 	news   *news
 	caches caches
 	marks  *marks
+	blob   *Blob // for large payloads; see UseBlob
 }
 
 // Open connects, checks the database's version and its key, and starts what keeps the caches fresh. Migrations have to be
