@@ -1,0 +1,281 @@
+package realm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/dop251/goja"
+
+	causeway "github.com/causeway-dev/causeway"
+	"github.com/causeway-dev/causeway/script"
+	"github.com/causeway-dev/causeway/script/modules"
+)
+
+const (
+	defaultTurnLimit = 60 * time.Second
+	// maxCallDepth is the engine's limit of nested calls; beyond it the plain engine ends the run.
+	maxCallDepth = 4096
+	progressPace = time.Second
+)
+
+// run is one execution of a script: its realm and everything that lives as long. All of it but guard and the goroutines of
+// calls belongs to the goroutine that called Engine.Run.
+type run struct {
+	engine *Engine
+	start  script.Start
+	vm     *goja.Runtime
+	env    *modules.Env
+	loop   *loop
+	guard  *guard
+	calls  *calls
+	nango  *nango
+	log    *logger
+	memo   memo
+
+	hooks  hooks
+	loaded map[string]goja.Value
+	nextID int64
+
+	abort         *script.AbortError // set once the run is to be stopped
+	aborted       bool               // a method refused because of it, so that the script has not done all it meant to
+	interrupted   bool               // saveCheckpoint told the script that its soft limit has passed
+	softAt        time.Time
+	file          string                // of the script, in stack traces
+	platform      map[*goja.Object]bool // HTTP errors that came from the platform's own API
+	rejections    []*goja.Promise       // rejected in this turn, without a handler so far
+	settled       bool
+	failed        bool
+	outcome       goja.Value
+	defaultExport goja.Value
+}
+
+// hooks are values of the realm that our Go code needs; they are taken when it is made, before a script can change them.
+type hooks struct {
+	host          *goja.Object
+	errorCtor     *goja.Object
+	actionError   *goja.Object
+	dateCtor      *goja.Object
+	mapCtor       *goja.Object
+	asyncIterator *goja.Symbol
+	settle        goja.Callable
+	mapSet        goja.Callable
+}
+
+func newRun(ctx context.Context, e *Engine, start script.Start, caller Caller) *run {
+	vm := goja.New()
+	r := &run{
+		engine: e, start: start, vm: vm, file: start.Script + ".cjs",
+		loaded:   map[string]goja.Value{},
+		platform: map[*goja.Object]bool{},
+	}
+	r.loop = newLoop()
+	r.guard = newGuard(vm, turnLimit(start))
+	r.calls = newCalls(ctx, caller)
+	r.log = newLogger(start.LoggerLevel, caller)
+	if start.SoftMs > 0 {
+		r.softAt = time.Now().Add(time.Duration(start.SoftMs) * time.Millisecond)
+	}
+	r.nango = newNango(r)
+	random := rand.NewChaCha8(start.Seed)
+	r.env = &modules.Env{VM: vm, Rand: random}
+	vm.SetMaxCallStackSize(maxCallDepth)
+	vm.SetRandSource(rand.New(random).Float64) //nolint:gosec // Math.random, drawn from the run's seed so that it can be repeated
+	vm.SetParserOptions(parserOptions...)
+	vm.SetPromiseRejectionTracker(r.trackRejection)
+	if e, ok := any(vm).(interface{ DisableCodeGeneration() }); ok { // the patched engine
+		e.DisableCodeGeneration()
+	}
+	return r
+}
+
+func turnLimit(start script.Start) time.Duration {
+	if start.TurnLimitMs > 0 {
+		return time.Duration(start.TurnLimitMs) * time.Millisecond
+	}
+	return defaultTurnLimit
+}
+
+// close ends what the run has started outside of its goroutine.
+func (r *run) close() {
+	r.guard.close()
+	r.calls.close()
+}
+
+// execute is the life of a run: prepare the realm, evaluate the module, call its function, turn the loop until the result
+// has settled, say how it ended.
+func (r *run) execute(p *Program) (result script.Result) {
+	defer func() {
+		if x := recover(); x != nil { // a defect of the engine or of ours: the run fails, its neighbours go on
+			result = r.defect(x)
+		}
+		result.EngineMs = r.guard.spent().Milliseconds()
+	}()
+	stop := r.watchAbort()
+	defer stop()
+	if err := r.enter(r.prepare); err != nil {
+		return r.ended(err)
+	}
+	if err := r.enter(func() error { return r.begin(p) }); err != nil {
+		return r.ended(err)
+	}
+	if err := r.turn(); err != nil {
+		return r.ended(err)
+	}
+	r.finishWrites()
+	if err := r.enter(func() error { result = r.result(); return nil }); err != nil {
+		return r.ended(err)
+	}
+	return result
+}
+
+// defect says that the engine or our own code failed. The trace may hold the customer's data and goes nowhere.
+func (r *run) defect(x any) script.Result {
+	return failure(causeway.CodeScriptInternalError, fmt.Sprintf("internal error of the script engine (%T)", x), nil)
+}
+
+// turn takes deliveries until the script's promise has settled.
+func (r *run) turn() error {
+	progress := time.NewTicker(progressPace)
+	defer progress.Stop()
+	for !r.settled {
+		if err := r.guard.final(); err != nil {
+			return err
+		}
+		if r.idle() {
+			return errNeverSettles
+		}
+		select {
+		case <-progress.C:
+			r.calls.progress(r.guard.spent(), r.guard.turns())
+		case <-r.guard.ended:
+		case abort := <-r.loop.aborts:
+			r.abort = abort
+		case answer := <-r.calls.answers:
+			if err := r.enter(func() error { return r.calls.deliver(answer) }); err != nil {
+				return err
+			}
+		case <-r.loop.due():
+			if err := r.enter(r.fireTimer); err != nil {
+				return err
+			}
+		}
+		r.reportRejections()
+	}
+	return r.guard.final()
+}
+
+// fireTimer calls the next timer. What it throws belongs to no promise: it is logged, and the run goes on.
+func (r *run) fireTimer() error {
+	err := r.loop.fire()
+	var thrown *goja.Exception
+	if !errors.As(err, &thrown) {
+		return err
+	}
+	r.log.write(causeway.LevelError, "Uncaught exception in a timer: "+r.describe(thrown.Value()).line(), nil)
+	return nil
+}
+
+// idle says that nothing is left that could wake the script.
+func (r *run) idle() bool {
+	return r.calls.open() == 0 && !r.loop.hasTimers()
+}
+
+// finishWrites waits for writes that the script issued and did not await: they would otherwise be lost or half done.
+func (r *run) finishWrites() {
+	for r.calls.openWrites() > 0 {
+		select {
+		case answer := <-r.calls.answers:
+			r.calls.drop(answer)
+		case <-r.guard.ended:
+			return
+		}
+	}
+}
+
+// enter runs f with the engine, under the turn limit. Its error ends the run: an interruption or a stack overflow; what
+// a script throws goes into its promises instead.
+func (r *run) enter(f func() error) (err error) {
+	if err := r.guard.enter(); err != nil {
+		return err
+	}
+	defer r.guard.leave()
+	defer func() {
+		switch x := recover().(type) {
+		case nil:
+		case *goja.InterruptedError:
+			err = x
+		case *goja.StackOverflowError:
+			err = x
+		default:
+			panic(x)
+		}
+	}()
+	if ex := r.vm.Try(func() { err = f() }); ex != nil {
+		return ex
+	}
+	return err
+}
+
+// watchAbort turns the end of the run's context into an abort: a flag for the loop, and an interrupt as its reason asks.
+func (r *run) watchAbort() func() {
+	ctx := r.calls.ctx
+	unhook := context.AfterFunc(ctx, func() {
+		var abort *script.AbortError
+		if !errors.As(context.Cause(ctx), &abort) {
+			abort = &script.AbortError{Reason: script.ReasonLost}
+		}
+		r.loop.abort(abort)
+		switch abort.Reason {
+		case script.ReasonTimeout, script.ReasonLost:
+			r.guard.interrupt(abort)
+		case script.ReasonCancelled:
+			r.guard.interruptAfter(r.engine.grace, abort)
+		case script.ReasonDrain: // running code may go on until its next call
+		}
+	})
+	return func() { unhook() }
+}
+
+// stopped returns the abort that a method has to throw, also while the loop has not seen it yet.
+func (r *run) stopped() *script.AbortError {
+	if r.abort == nil {
+		select {
+		case r.abort = <-r.loop.aborts:
+		default:
+		}
+	}
+	return r.abort
+}
+
+// trackRejection notes promises that are rejected without a handler, as the engine reports them.
+func (r *run) trackRejection(p *goja.Promise, op goja.PromiseRejectionOperation) {
+	if op == goja.PromiseRejectionReject {
+		r.rejections = append(r.rejections, p)
+		return
+	}
+	for i, known := range r.rejections {
+		if known == p {
+			r.rejections = append(r.rejections[:i], r.rejections[i+1:]...)
+			return
+		}
+	}
+}
+
+// reportRejections logs what is still unhandled at the end of a turn. It is not fatal.
+func (r *run) reportRejections() {
+	if len(r.rejections) == 0 {
+		return
+	}
+	unhandled := r.rejections
+	r.rejections = nil
+	_ = r.enter(func() error {
+		for _, p := range unhandled {
+			text, _ := cutText(r.describe(p.Result()).line(), 2000)
+			r.log.write(causeway.LevelError, "Unhandled promise rejection: "+text, nil)
+		}
+		return nil
+	})
+}
