@@ -51,11 +51,12 @@ type pageKind interface {
 // paginate is an async iterator over pages. Configuration errors come with the first page, as from a generator.
 func (a *actionMethods) paginate(c goja.FunctionCall) goja.Value {
 	r := a.run
+	config := c.Argument(0) // c itself is only good until we return
 	var p *pager
 	return r.asyncIterator(func(t *task, yield func(goja.Value), end func()) {
 		if p == nil {
 			var err error
-			if p, err = r.newPager(c.Argument(0)); err != nil {
+			if p, err = r.newPager(config); err != nil {
 				t.fail(err.Error())
 				return
 			}
