@@ -56,7 +56,10 @@ type decoder struct {
 
 // at is an error at the current position, counted in UTF-16 units.
 func (p *decoder) at(what string) error {
-	return fmt.Errorf("%s in JSON at position %d", strings.TrimSuffix(what, " in JSON"), units(p.s[:p.i]))
+	if !strings.HasSuffix(what, " JSON") {
+		what += " in JSON"
+	}
+	return fmt.Errorf("%s at position %d", what, units(p.s[:p.i]))
 }
 
 // unexpected is V8's most frequent one: it shows the character and up to ten around it.

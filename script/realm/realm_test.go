@@ -241,3 +241,11 @@ func TestTheSameSeedGivesTheSameRandomness(t *testing.T) {
 	require.NotEqual(t, seeded(1), seeded(2))
 	require.True(t, strings.HasPrefix(seeded(1), "[0."))
 }
+
+// quote is a text as JSON, which is JavaScript too.
+func quote(t testing.TB, s string) string {
+	t.Helper()
+	b, err := json.Marshal(s)
+	require.NoError(t, err)
+	return string(b)
+}

@@ -111,6 +111,7 @@ func (r *run) execute(p *Program) (result script.Result) {
 		if x := recover(); x != nil { // a defect of the engine or of ours: the run fails, its neighbours go on
 			result = r.defect(x)
 		}
+		r.log.flush()
 		result.EngineMs = r.guard.spent().Milliseconds()
 	}()
 	stop := r.watchAbort()
@@ -140,7 +141,11 @@ func (r *run) defect(x any) script.Result {
 func (r *run) turn() error {
 	progress := time.NewTicker(progressPace)
 	defer progress.Stop()
-	for !r.settled {
+	for {
+		r.reportRejections()
+		if r.settled {
+			return r.guard.final()
+		}
 		if err := r.guard.final(); err != nil {
 			return err
 		}
@@ -162,9 +167,7 @@ func (r *run) turn() error {
 				return err
 			}
 		}
-		r.reportRejections()
 	}
-	return r.guard.final()
 }
 
 // fireTimer calls the next timer. What it throws belongs to no promise: it is logged, and the run goes on.
