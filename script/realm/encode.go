@@ -47,6 +47,9 @@ func (r *run) encode(v goja.Value, limit int) ([]byte, error) {
 	if ex := r.vm.Try(func() { written, err = e.value(v, "") }); ex != nil {
 		return nil, ex
 	}
+	if err == nil && len(e.buf) > limit {
+		err = e.tooLarge()
+	}
 	if err != nil || !written {
 		return nil, err
 	}
@@ -57,10 +60,14 @@ func (e *encoder) fail(reason string) error {
 	return &encodeError{path: strings.TrimPrefix(strings.Join(e.path, ""), "."), reason: reason}
 }
 
+func (e *encoder) tooLarge() error {
+	return &encodeError{reason: fmt.Sprintf("is larger than %d bytes", e.limit), tooLarge: true}
+}
+
 // value appends one value; false: it is nothing that JSON knows.
 func (e *encoder) value(v goja.Value, key string) (bool, error) {
 	if len(e.buf) > e.limit {
-		return false, &encodeError{reason: fmt.Sprintf("is larger than %d bytes", e.limit), tooLarge: true}
+		return false, e.tooLarge()
 	}
 	switch v := v.(type) {
 	case nil:
@@ -174,7 +181,7 @@ func (e *encoder) members(o *goja.Object) error {
 func (e *encoder) list(o *goja.Object) error {
 	length := o.Get("length").ToInteger()
 	if length*2 > int64(e.limit) { // each item takes two bytes at least
-		return &encodeError{reason: fmt.Sprintf("is larger than %d bytes", e.limit), tooLarge: true}
+		return e.tooLarge()
 	}
 	e.buf = append(e.buf, '[')
 	for i := range length {

@@ -365,7 +365,7 @@ func (r *run) callError(err *script.CallError, stack string) goja.Value {
 func (r *run) result() script.Result {
 	sync := r.start.Kind == causeway.RunSync
 	switch {
-	case r.aborted || r.abort != nil && r.abort.Reason == script.ReasonCancelled:
+	case r.aborted || r.stopped() != nil && r.abort.Reason == script.ReasonCancelled:
 		return failure(abortCode(r.abort), r.abort.Error(), nil)
 	case r.interrupted && sync:
 		return script.Result{Interrupted: true}

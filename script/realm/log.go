@@ -90,6 +90,7 @@ func (l *logger) flush() {
 // its metadata.
 func logBody(message string, meta json.RawMessage) []byte {
 	const around = len(`{"message":""}`)
+	message = message[:min(len(message), script.MaxLog+utf8.UTFMax)] // before anything walks through it; it is cut properly below
 	message = strings.ToValidUTF8(message, "\ufffd")
 	b := appendQuoted([]byte(`{"message":`), message)
 	if len(b)+1 > script.MaxLog {

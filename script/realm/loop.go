@@ -5,16 +5,13 @@ import (
 	"time"
 
 	"github.com/dop251/goja"
-
-	"github.com/causeway-dev/causeway/script"
 )
 
 // maxTimers is how many timers a run may have; each is small, a billion of them is not.
 const maxTimers = 10_000
 
-// loop holds what can wake a script beside answers: timers and the abort. The goroutine that owns the run turns it.
+// loop holds the timers of a run. The goroutine that owns the run turns it.
 type loop struct {
-	aborts chan *script.AbortError
 	timers timerHeap
 	live   map[int64]*timer
 	lastID int64
@@ -30,11 +27,8 @@ type timer struct {
 }
 
 func newLoop() *loop {
-	return &loop{aborts: make(chan *script.AbortError, 1), live: map[int64]*timer{}}
+	return &loop{live: map[int64]*timer{}}
 }
-
-// abort is called from another goroutine, at most once.
-func (l *loop) abort(a *script.AbortError) { l.aborts <- a }
 
 // set starts a timer; 0: there are too many.
 func (l *loop) set(after time.Duration, repeat bool, fn goja.Callable) int64 {

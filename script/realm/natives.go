@@ -19,8 +19,9 @@ const (
 
 var parserOptions = []parser.Option{parser.WithDisableSourceMaps}
 
-// webGlobals are built by web.js when a script first names one of them.
-var webGlobals = []string{
+// lazyGlobals are built when a script first names one of them: by a module, by intl.js, or by web.js.
+var lazyGlobals = []any{
+	"Buffer", "URL", "URLSearchParams", "crypto", "Intl",
 	"TextEncoder", "TextDecoder", "atob", "btoa", "structuredClone", "DOMException", "Event", "EventTarget", "AbortSignal",
 	"AbortController", "Headers", "Blob", "File", "FormData", "Response", "performance",
 }
@@ -48,23 +49,25 @@ func (r *run) prepare() error {
 	if !ok {
 		return errors.New("prepare the realm: the core is not whole")
 	}
-	globals := map[string]func() goja.Value{
-		"Buffer":          func() goja.Value { return r.member("buffer", "Buffer") },
-		"URL":             func() goja.Value { return r.member("url", "URL") },
-		"URLSearchParams": func() goja.Value { return r.member("url", "URLSearchParams") },
-		"crypto":          func() goja.Value { return r.member("crypto", "webcrypto") },
-		"Intl":            func() goja.Value { return r.load("intl").Get("Intl") },
+	build := r.function("build", func(c goja.FunctionCall) goja.Value { return r.global(c.Argument(0).String()) })
+	_, err := lazy(goja.Undefined(), vm.NewArray(lazyGlobals...), build)
+	return err
+}
+
+// global builds a global of lazyGlobals.
+func (r *run) global(name string) goja.Value {
+	switch name {
+	case "Buffer":
+		return r.member("buffer", name)
+	case "URL", "URLSearchParams":
+		return r.member("url", name)
+	case "crypto":
+		return r.member("crypto", "webcrypto")
+	case "Intl":
+		return r.load("intl").Get(name)
+	default:
+		return r.load("web").Get(name)
 	}
-	for _, name := range webGlobals {
-		globals[name] = func() goja.Value { return r.load("web").Get(name) }
-	}
-	for name, build := range globals {
-		getter := r.function(name, func(goja.FunctionCall) goja.Value { return build() })
-		if _, err := lazy(goja.Undefined(), vm.ToValue(name), getter); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (r *run) addNatives(host *goja.Object) error {

@@ -141,6 +141,7 @@ func (r *run) defect(x any) script.Result {
 func (r *run) turn() error {
 	progress := time.NewTicker(progressPace)
 	defer progress.Stop()
+	done := r.calls.ctx.Done()
 	for {
 		r.reportRejections()
 		if r.settled {
@@ -156,8 +157,8 @@ func (r *run) turn() error {
 		case <-progress.C:
 			r.calls.progress(r.guard.spent(), r.guard.turns())
 		case <-r.guard.ended:
-		case abort := <-r.loop.aborts:
-			r.abort = abort
+		case <-done:
+			done = nil // methods see it; running code goes on until the guard ends it
 		case answer := <-r.calls.answers:
 			if err := r.enter(func() error { return r.calls.deliver(answer) }); err != nil {
 				return err
@@ -222,16 +223,10 @@ func (r *run) enter(f func() error) (err error) {
 	return err
 }
 
-// watchAbort turns the end of the run's context into an abort: a flag for the loop, and an interrupt as its reason asks.
-func (r *run) watchAbort() func() {
-	ctx := r.calls.ctx
-	unhook := context.AfterFunc(ctx, func() {
-		var abort *script.AbortError
-		if !errors.As(context.Cause(ctx), &abort) {
-			abort = &script.AbortError{Reason: script.ReasonLost}
-		}
-		r.loop.abort(abort)
-		switch abort.Reason {
+// watchAbort interrupts the engine when the run's context ends, as its reason asks.
+func (r *run) watchAbort() func() bool {
+	return context.AfterFunc(r.calls.ctx, func() {
+		switch abort := abortOf(r.calls.ctx); abort.Reason {
 		case script.ReasonTimeout, script.ReasonLost:
 			r.guard.interrupt(abort)
 		case script.ReasonCancelled:
@@ -239,16 +234,25 @@ func (r *run) watchAbort() func() {
 		case script.ReasonDrain: // running code may go on until its next call
 		}
 	})
-	return func() { unhook() }
 }
 
-// stopped returns the abort that a method has to throw, also while the loop has not seen it yet.
+// abortOf is why a context has ended, nil if it has not.
+func abortOf(ctx context.Context) *script.AbortError {
+	var abort *script.AbortError
+	switch {
+	case ctx.Err() == nil:
+		return nil
+	case errors.As(context.Cause(ctx), &abort):
+		return abort
+	default:
+		return &script.AbortError{Reason: script.ReasonLost}
+	}
+}
+
+// stopped returns the abort that a method has to throw, or nil.
 func (r *run) stopped() *script.AbortError {
 	if r.abort == nil {
-		select {
-		case r.abort = <-r.loop.aborts:
-		default:
-		}
+		r.abort = abortOf(r.calls.ctx)
 	}
 	return r.abort
 }

@@ -1,6 +1,7 @@
 // Buffer as Node has it: a Uint8Array with encodings. The encodings themselves are native.
 (function (natives, require, global) {
   const MAX = 256 * 1024 * 1024;
+  const { ArrayBuffer, Uint8Array } = global; // the bounded ones
   const define = (target, name, value) =>
     Object.defineProperty(target, name, { value, writable: true, enumerable: false, configurable: true });
   const coded = (Ctor, code, message) => { const e = new Ctor(message); e.code = code; return e; };

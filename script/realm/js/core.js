@@ -4,17 +4,22 @@
 (function (global, host) {
   const { defineProperty, getPrototypeOf, setPrototypeOf, getOwnPropertyDescriptor } = Object;
   const { construct, apply } = Reflect;
+  const { isView } = ArrayBuffer;
 
   const hidden = (target, name, value) =>
     defineProperty(target, name, { value, writable: true, enumerable: false, configurable: true });
   const fill = (target, name, value) => { if (!(name in target)) hidden(target, name, value); };
   host.hidden = hidden;
-  host.lazy = (name, make) => {
-    defineProperty(global, name, {
-      configurable: true, enumerable: false,
-      get() { const v = make(); hidden(global, name, v); return v; },
-      set(v) { hidden(global, name, v); },
-    });
+  // lazy defines globals that are built when they are first read.
+  const lazy = host.lazy = (names, build) => {
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i];
+      defineProperty(global, name, {
+        configurable: true, enumerable: false,
+        get: () => { const v = build(name); hidden(global, name, v); return v; },
+        set: (v) => hidden(global, name, v),
+      });
+    }
   };
 
   for (const name of ['asyncIterator', 'dispose', 'asyncDispose']) {
@@ -46,13 +51,22 @@
   bounded(String.prototype, 'repeat', (s, [n]) => String(s).length * n, 'Invalid string length');
   bounded(String.prototype, 'padStart', (s, [n]) => n, 'Invalid string length');
   bounded(String.prototype, 'padEnd', (s, [n]) => n, 'Invalid string length');
-  bounded(Array.prototype, 'fill', (a) => (ArrayBuffer.isView(a) ? 0 : a.length), 'Invalid array length');
+  bounded(Array.prototype, 'fill', (a) => (isView(a) ? 0 : a.length), 'Invalid array length');
   bounded(Array.prototype, 'join', (a) => a.length, 'Invalid array length');
-  const boundedBuffer = (name, unit) => {
-    const Native = global[name];
+  // The engine's constructors of buffers are reachable only by their names, and that of an array's buffer from the array: so it
+  // is enough to wrap them when one is named.
+  const bufferNames = ['ArrayBuffer', 'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array',
+    'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array'].filter((name) => name in global);
+  const natives = bufferNames.map((name) => global[name]);
+  const NativeBuffer = global.ArrayBuffer;
+  const boundedBuffers = {};
+  const boundedBuffer = (name) => {
+    if (boundedBuffers[name]) return boundedBuffers[name];
+    if (name !== 'ArrayBuffer') boundedBuffer('ArrayBuffer');
+    const Native = natives[bufferNames.indexOf(name)], unit = Native.BYTES_PER_ELEMENT ?? 1;
     const Bounded = { [name]: function (first, ...rest) {
       if (!new.target) throw new TypeError(`Constructor ${name} requires 'new'`);
-      const size = typeof first === 'object' && first !== null ? (first instanceof ArrayBuffer ? 0 : first.length) : first;
+      const size = typeof first === 'object' && first !== null ? (first instanceof NativeBuffer ? 0 : first.length) : first;
       if (size * unit > maxBytes) throw new RangeError('Array buffer allocation failed');
       return construct(Native, arguments.length ? [first, ...rest] : [], new.target);
     } }[name];
@@ -61,13 +75,9 @@
       if (key !== 'name' && key !== 'length') defineProperty(Bounded, key, getOwnPropertyDescriptor(Native, key));
     }
     hidden(Native.prototype, 'constructor', Bounded);
-    hidden(global, name, Bounded);
+    return boundedBuffers[name] = Bounded;
   };
-  boundedBuffer('ArrayBuffer', 1);
-  for (const name of ['Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array',
-    'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array']) {
-    if (global[name]) boundedBuffer(name, global[name].BYTES_PER_ELEMENT);
-  }
+  lazy(bufferNames, boundedBuffer);
 
   // --- what the engine lacks ---------------------------------------------------------------------------------------------
   fill(Object, 'groupBy', function groupBy(items, key) {
@@ -180,12 +190,14 @@
   };
   for (const name of Object.keys(globals)) hidden(global, name, globals[name]);
 
-  const quiet = {};
-  for (const name of ['log', 'info', 'warn', 'error', 'debug', 'trace', 'dir', 'dirxml', 'table', 'time', 'timeEnd', 'timeLog',
-    'timeStamp', 'group', 'groupCollapsed', 'groupEnd', 'assert', 'count', 'countReset', 'clear', 'profile', 'profileEnd']) {
-    quiet[name] = { [name]() {} }[name];
-  }
-  hidden(global, 'console', quiet);
+  lazy(['console'], () => {
+    const quiet = {};
+    for (const name of ['log', 'info', 'warn', 'error', 'debug', 'trace', 'dir', 'dirxml', 'table', 'time', 'timeEnd', 'timeLog',
+      'timeStamp', 'group', 'groupCollapsed', 'groupEnd', 'assert', 'count', 'countReset', 'clear', 'profile', 'profileEnd']) {
+      quiet[name] = { [name]() {} }[name];
+    }
+    return quiet;
+  });
 
   // --- formatting for people: as en-US, in UTC -----------------------------------------------------------------------------
   hidden(Number.prototype, 'toLocaleString', function toLocaleString(locale, options) { return host.intl().number(+this, locale, options); });
