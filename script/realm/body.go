@@ -26,14 +26,14 @@ func (r *run) requestBody(data goja.Value, headers []script.Pair) (kind string, 
 	if s, ok := data.(goja.String); ok {
 		return "text", []byte(s.String()), headers, nil
 	}
-	contentType := header(headers, "content-type")
+	contentType := contentTypeOf(headers)
 	if isObject {
 		if b, ok := r.env.Bytes(o); ok {
 			return "bytes", bytes.Clone(b), headers, nil
 		}
 		switch tag := r.tag(o); {
 		case tag == "URLSearchParams":
-			return "form", []byte(r.toText(o)), withDefault(headers, "content-type", formType), nil
+			return "form", []byte(r.toText(o)), withContentType(headers, formType), nil
 		case tag == "FormData":
 			return r.multipart(o, true, headers)
 		case tag == "Blob" || tag == "File":
@@ -51,25 +51,26 @@ func (r *run) requestBody(data goja.Value, headers []script.Pair) (kind string, 
 	if err != nil {
 		return "", nil, nil, err
 	}
-	return "json", body, withDefault(headers, "content-type", "application/json"), nil
+	return "json", body, withContentType(headers, "application/json"), nil
 }
 
 const formType = "application/x-www-form-urlencoded;charset=utf-8"
 
-func header(headers []script.Pair, name string) string {
+func contentTypeOf(headers []script.Pair) string {
 	for _, h := range headers {
-		if h[0] == name {
+		if h[0] == "content-type" {
 			return strings.ToLower(h[1])
 		}
 	}
 	return ""
 }
 
-func withDefault(headers []script.Pair, name, value string) []script.Pair {
-	if header(headers, name) != "" {
+// withContentType adds a content type, if the script gave none.
+func withContentType(headers []script.Pair, value string) []script.Pair {
+	if contentTypeOf(headers) != "" {
 		return headers
 	}
-	return append(headers, script.Pair{name, value})
+	return append(headers, script.Pair{"content-type", value})
 }
 
 // multipart writes a FormData, or an object's entries, as parts. The boundary comes from the run's random stream.

@@ -29,6 +29,7 @@ type calls struct {
 
 // pending is a call on its way. done runs on the loop, inside the engine.
 type pending struct {
+	ctx  context.Context
 	spec *script.Spec
 	call script.Call
 	done func(script.Answer, *script.CallError) error
@@ -59,8 +60,11 @@ func (c *calls) open() int { return c.flying + len(c.waiting) }
 // openWrites is how many of them change something.
 func (c *calls) openWrites() int { return c.writes }
 
-// send issues a call. What is too large or over its quota is refused here, and never leaves the runner.
-func (c *calls) send(name string, request any, body []byte, done func(script.Answer, *script.CallError) error) *script.CallError {
+// send issues a call, whose context is that of the run or, if it is needed to complete another, late. What is too large or
+// over its quota is refused here, and never leaves the runner.
+func (c *calls) send(
+	ctx context.Context, name string, request any, body []byte, done func(script.Answer, *script.CallError) error,
+) *script.CallError {
 	spec := script.SpecOf(name)
 	meta, err := json.Marshal(request)
 	if err != nil {
@@ -78,7 +82,10 @@ func (c *calls) send(name string, request any, body []byte, done func(script.Ans
 		}
 	}
 	c.seq++
-	p := &pending{spec: spec, call: script.Call{Seq: c.seq, Name: name, Meta: meta, Body: body}, done: done}
+	if spec.AfterAbort {
+		ctx = c.late
+	}
+	p := &pending{ctx: ctx, spec: spec, call: script.Call{Seq: c.seq, Name: name, Meta: meta, Body: body}, done: done}
 	if spec.Effect == script.Write {
 		c.writes++
 	}
@@ -92,12 +99,8 @@ func (c *calls) send(name string, request any, body []byte, done func(script.Ans
 
 func (c *calls) fly(p *pending) {
 	c.flying++
-	ctx := c.ctx
-	if p.spec.AfterAbort {
-		ctx = c.late
-	}
 	go func() { // ends with its context, which the run cancels
-		answer, err := c.caller.Call(ctx, p.call)
+		answer, err := c.caller.Call(p.ctx, p.call)
 		a := answered{pending: p, answer: answer}
 		if err != nil && !errors.As(err, &a.err) {
 			a.err = script.AsCallError(err)

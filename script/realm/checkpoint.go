@@ -69,7 +69,7 @@ func (a *actionMethods) withVersion(t *task, next func(version int)) {
 		next(a.checkpoint.version)
 		return
 	}
-	t.ask(script.CallCheckpointGet, script.None{}, nil, func(answer script.Answer, err *script.CallError) {
+	t.askLate(script.CallCheckpointGet, script.None{}, func(answer script.Answer, err *script.CallError) {
 		if err == nil {
 			a.checkpoint.version = decode[script.CheckpointAnswer](t, answer).Version
 		}

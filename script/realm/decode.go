@@ -32,13 +32,11 @@ func (r *run) jsonParse(native goja.Callable) func(goja.FunctionCall) goja.Value
 	return func(c goja.FunctionCall) goja.Value {
 		text := c.Argument(0).ToString()
 		if reviver := c.Argument(1); !goja.IsUndefined(reviver) {
-			if v, err := native(c.This, text, reviver); err == nil {
-				return v
-			} else if ex, ok := err.(*goja.Exception); ok { //nolint:errorlint // the engine's own type, never wrapped
-				panic(ex.Value())
-			} else {
-				panic(err)
+			v, err := native(c.This, text, reviver)
+			if err != nil {
+				panic(err) // the engine's own, which it knows how to throw
 			}
+			return v
 		}
 		v, err := r.parseJSON(text.String())
 		if err != nil {

@@ -59,7 +59,7 @@ type module struct {
 
 // Program is a compiled script, free of any realm.
 type Program struct {
-	name string // "<name>-<integration>"
+	name string // "<name>-<integration>", as in stack traces
 	code *goja.Program
 }
 

@@ -101,7 +101,7 @@ func TestCallsInFlightAreLimitedNotRefused(t *testing.T) {
 		open++
 		most = max(most, open)
 		host.mu.Unlock()
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond) // a slow host
 		host.mu.Lock()
 		open--
 		host.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	_ "time/tzdata" // a sandboxed process can't read the system's
 
 	"github.com/dop251/goja"
 	"github.com/dop251/goja/parser"

@@ -30,11 +30,10 @@ func newCursorKind(p *pager) (pageKind, error) {
 	return &cursorKind{name: name, path: path}, err
 }
 
-func (k *cursorKind) prepare(p *pager) error {
+func (k *cursorKind) prepare(p *pager) {
 	if k.cursor != nil {
 		p.set(k.name, k.cursor)
 	}
-	return nil
 }
 
 // yields passes over empty pages that have a cursor: providers that filter on their side give such pages.
@@ -122,9 +121,9 @@ func newLinkKind(p *pager) (pageKind, error) {
 }
 
 // prepare replaces the endpoint by the link. An absolute one also names the base; the parameters are part of the link.
-func (k *linkKind) prepare(p *pager) error {
+func (k *linkKind) prepare(p *pager) {
 	if k.link == "" {
-		return nil
+		return
 	}
 	q := &p.call.request
 	q.Params = nil
@@ -137,7 +136,6 @@ func (k *linkKind) prepare(p *pager) error {
 	default:
 		q.Endpoint = relativeTo(q.Endpoint, k.link)
 	}
-	return nil
 }
 
 func (k *linkKind) yields(p *pager, page *received) (yield, stop bool) {
@@ -233,13 +231,12 @@ func newOffsetKind(p *pager) (pageKind, error) {
 }
 
 // prepare sends the offset as text in a query, as a number in a body.
-func (k *offsetKind) prepare(p *pager) error {
+func (k *offsetKind) prepare(p *pager) {
 	v := p.r.vm.ToValue(k.offset)
 	if !p.inBody {
 		v = p.r.vm.ToValue(v.String())
 	}
 	p.set(k.name, v)
-	return nil
 }
 
 func (k *offsetKind) yields(_ *pager, page *received) (yield, stop bool) {

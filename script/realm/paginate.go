@@ -41,7 +41,7 @@ type received struct {
 // pageKind is one way to page.
 type pageKind interface {
 	// prepare puts the page's own parameters into the next request.
-	prepare(p *pager) error
+	prepare(p *pager)
 	// yields says whether the script gets this page; stop: there is nothing after it, and on_page isn't called.
 	yields(p *pager, page *received) (yield, stop bool)
 	// next finds what leads to the following page: the value for on_page, and whether there is one.
@@ -214,10 +214,7 @@ func (p *pager) set(name string, v goja.Value) {
 
 // fetch requests the next page and goes on with it.
 func (p *pager) fetch(t *task, yield func(goja.Value), end func()) {
-	if err := p.kind.prepare(p); err != nil {
-		t.fail(err.Error())
-		return
-	}
+	p.kind.prepare(p)
 	request := p.call.request
 	var body []byte
 	if p.inBody || sendsBody(p.call.method) {

@@ -82,7 +82,7 @@ func (r *run) proxyCall(config goja.Value, method string) (proxyCall, *script.Ca
 	q.BaseURLOverride = r.text(o, "baseUrlOverride")
 	q.IntegrationKey = r.text(o, "providerConfigKey")
 	q.ConnectionID = r.text(o, "connectionId")
-	q.Retries = r.count(o, "retries", 100)
+	q.Retries = r.retries(o)
 	q.RetryOn = r.statusList(r.property(o, "retryOn"))
 	q.RetryHeader = r.retryHeader(r.property(o, "retryHeader"))
 	q.Decompress = r.property(o, "decompress").ToBoolean()
@@ -109,13 +109,14 @@ func (r *run) addBody(p *proxyCall, data goja.Value) *script.CallError {
 	return nil
 }
 
-// count reads a number between 0 and limit.
-func (r *run) count(o *goja.Object, name string, limit int) int {
-	f := r.property(o, name).ToFloat()
+// retries is how many further attempts are asked for; what is no number counts as none.
+func (r *run) retries(o *goja.Object) int {
+	const most = 100
+	f := r.property(o, "retries").ToFloat()
 	if math.IsNaN(f) || f < 0 {
 		return 0
 	}
-	return int(math.Min(f, float64(limit)))
+	return int(math.Min(f, most))
 }
 
 func (r *run) statusList(v goja.Value) []int {

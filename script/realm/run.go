@@ -67,7 +67,7 @@ type hooks struct {
 func newRun(ctx context.Context, e *Engine, start script.Start, caller Caller) *run {
 	vm := goja.New()
 	r := &run{
-		engine: e, start: start, vm: vm, file: start.Script + ".cjs",
+		engine: e, start: start, vm: vm,
 		loaded:   map[string]goja.Value{},
 		platform: map[*goja.Object]bool{},
 	}
@@ -114,6 +114,7 @@ func (r *run) execute(p *Program) (result script.Result) {
 		r.log.flush()
 		result.EngineMs = r.guard.spent().Milliseconds()
 	}()
+	r.file = p.name + ".cjs"
 	stop := r.watchAbort()
 	defer stop()
 	if err := r.enter(r.prepare); err != nil {

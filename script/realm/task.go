@@ -1,6 +1,7 @@
 package realm
 
 import (
+	"context"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -94,7 +95,16 @@ func (t *task) call(name string, request any, body []byte, next func(a script.An
 
 // ask is call for those who handle failures themselves.
 func (t *task) ask(name string, request any, body []byte, next func(a script.Answer, err *script.CallError)) {
-	refused := t.r.calls.send(name, request, body, func(a script.Answer, err *script.CallError) error {
+	t.issue(t.r.calls.ctx, name, request, body, next)
+}
+
+// askLate is ask for a call that is needed to complete another one although the run is being stopped.
+func (t *task) askLate(name string, request any, next func(a script.Answer, err *script.CallError)) {
+	t.issue(t.r.calls.late, name, request, nil, next)
+}
+
+func (t *task) issue(ctx context.Context, name string, request any, body []byte, next func(a script.Answer, err *script.CallError)) {
+	refused := t.r.calls.send(ctx, name, request, body, func(a script.Answer, err *script.CallError) error {
 		if err != nil && err.Fatal {
 			return &fatalCall{err}
 		}
