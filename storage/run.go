@@ -255,3 +255,17 @@ func deref(s *string) string {
 	}
 	return *s
 }
+
+// EndedState says how a run ended. causeway.ErrNotFound: it hasn't, or it isn't kept any more.
+func (s *Store) EndedState(ctx context.Context, ref causeway.RunRef) (state causeway.RunState, code string, err error) {
+	at := uidTime(ref.RunUID)
+	err = s.pool.QueryRow(ctx, `select state, coalesce(error_code, '') from run_history where environment_id = $1 and uid = $2 and created_at between $3 and $4`,
+		ref.EnvironmentID, ref.RunUID, at.Add(-time.Hour), at.Add(time.Hour)).Scan(&state, &code)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", "", fmt.Errorf("ended run %d: %w", ref.RunID, causeway.ErrNotFound)
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("load the end of run %d: %w", ref.RunID, err)
+	}
+	return state, code, nil
+}

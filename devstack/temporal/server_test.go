@@ -1,0 +1,109 @@
+package temporal_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	sdk "go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/causeway-dev/causeway/devstack/temporal"
+)
+
+func start(t *testing.T, dir string, notice func(string)) (*temporal.Server, client.Client) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	s, err := temporal.Start(ctx, temporal.Options{Dir: dir, Namespace: "causeway", Retention: 72 * time.Hour, Attributes: []string{"CausewayKind"}, Notice: notice})
+	require.NoError(t, err)
+	c, err := client.Dial(client.Options{HostPort: s.Address(), Namespace: "causeway", Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	return s, c
+}
+
+func wait(ctx workflow.Context) (string, error) {
+	workflow.GetSignalChannel(ctx, "go").Receive(ctx, nil)
+	return "done", nil
+}
+
+func serve(t *testing.T, c client.Client) worker.Worker {
+	t.Helper()
+	w := worker.New(c, "q", worker.Options{})
+	w.RegisterWorkflowWithOptions(wait, workflow.RegisterOptions{Name: "Wait"})
+	require.NoError(t, w.Start())
+	return w
+}
+
+func TestStateSurvivesARestart(t *testing.T) {
+	dir := t.TempDir()
+	s, c := start(t, dir, nil)
+	w := serve(t, c)
+	_, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+		ID: "one", TaskQueue: "q", TypedSearchAttributes: sdk.NewSearchAttributes(sdk.NewSearchAttributeKeyKeyword("CausewayKind").ValueSet("sync")),
+	}, "Wait")
+	require.NoError(t, err)
+	w.Stop()
+	c.Close()
+	s.Stop()
+
+	s, c = start(t, dir, nil)
+	w = serve(t, c)
+	require.NoError(t, c.SignalWorkflow(t.Context(), "one", "", "go", nil))
+	var out string
+	require.NoError(t, c.GetWorkflow(t.Context(), "one", "").Get(t.Context(), &out))
+	assert.Equal(t, "done", out)
+	w.Stop()
+	c.Close()
+	s.Stop()
+}
+
+func TestADamagedFileIsMovedAside(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "temporal.db"), []byte("this is no database, and never was one"), 0o600))
+	var said string
+	s, c := start(t, dir, func(text string) { said = text })
+	assert.Contains(t, said, "moved to")
+	c.Close()
+	s.Stop()
+}
+
+// A cancel from outside reaches an activity that runs in the process of the workflow only when its task is renewed; what matters here is
+// that the embedded server carries it at all.
+func TestACancelReachesALocalActivity(t *testing.T) {
+	s, c := start(t, t.TempDir(), nil)
+	defer s.Stop()
+	defer c.Close()
+	began, ended := make(chan struct{}), make(chan error, 1)
+	w := worker.New(c, "q", worker.Options{})
+	w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+		ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{StartToCloseTimeout: time.Minute, RetryPolicy: &sdk.RetryPolicy{MaximumAttempts: 1}})
+		return workflow.ExecuteLocalActivity(ctx, func(ctx context.Context) error {
+			close(began)
+			<-ctx.Done()
+			ended <- context.Cause(ctx)
+			return ctx.Err()
+		}).Get(ctx, nil)
+	}, workflow.RegisterOptions{Name: "Hold"})
+	require.NoError(t, w.Start())
+	defer w.Stop()
+	_, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "hold", TaskQueue: "q", WorkflowTaskTimeout: 2 * time.Second}, "Hold")
+	require.NoError(t, err)
+	<-began
+	require.NoError(t, c.CancelWorkflow(t.Context(), "hold", ""))
+	select {
+	case cause := <-ended:
+		assert.True(t, errors.Is(cause, context.Canceled) || cause != nil)
+	case <-time.After(30 * time.Second):
+		t.Fatal("the cancel did not arrive")
+	}
+}
