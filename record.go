@@ -26,10 +26,12 @@ type RecordInput struct {
 	DeletedAt *time.Time // deletes only: when the provider deleted it
 }
 
-// WriteCounts is what one write did. Duplicates are ids that came twice; their first record was taken.
+// WriteCounts is what one write did. Duplicates are ids that came twice; their first record was taken. Pruned are records
+// that could not be merged, since their payload is gone.
 type WriteCounts struct {
 	Counts
 	Duplicates []string
+	Pruned     int64
 }
 
 // RecordModel is one model of one connection, with its totals.

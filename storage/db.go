@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
 	"time"
 
@@ -23,6 +24,8 @@ type Options struct {
 	ApplicationName string // empty: causeway
 	ScheduleGroups  int    // schedulers that new environments are dealt to; 0: 8
 	Logger          *slog.Logger
+
+	params map[string]string // further parameters of the connections
 }
 
 // Store is the control plane.
@@ -97,6 +100,7 @@ func openPool(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 	} {
 		config.ConnConfig.RuntimeParams[k] = v
 	}
+	maps.Copy(config.ConnConfig.RuntimeParams, o.params)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)

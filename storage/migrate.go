@@ -29,8 +29,18 @@ type Migrator struct {
 // migrationLock names the advisory lock that lets one process migrate at a time.
 const migrationLock = `select pg_advisory_xact_lock(hashtextextended('causeway migrations', 0))`
 
-// OpenMigrator prepares the migrations in files for the database at url.
+// OpenMigrator prepares the control plane's migrations in files for the database at url.
 func OpenMigrator(ctx context.Context, url string, files fs.FS) (*Migrator, error) {
+	return openMigrator(ctx, url, files, goose.DefaultTablename)
+}
+
+// OpenRecordsMigrator prepares the records' migrations in files for the database at url. They are counted in a table of
+// their own, so that they go into the control plane's database as well as into another one.
+func OpenRecordsMigrator(ctx context.Context, url string, files fs.FS) (*Migrator, error) {
+	return openMigrator(ctx, url, files, "record_db_version")
+}
+
+func openMigrator(ctx context.Context, url string, files fs.FS, table string) (*Migrator, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("database.direct_url can't be read as a postgres:// URL") // the cause would show the password
@@ -39,7 +49,7 @@ func OpenMigrator(ctx context.Context, url string, files fs.FS) (*Migrator, erro
 	config.RuntimeParams["lock_timeout"] = "5s"
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(2)
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files)
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithTableName(table))
 	if err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("prepare the migrations: %w", err)

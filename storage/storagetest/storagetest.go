@@ -67,7 +67,15 @@ func Migrate(ctx context.Context, url string) error {
 		return err
 	}
 	defer func() { _ = m.Close() }()
-	_, err = m.Up(ctx)
+	if _, err = m.Up(ctx); err != nil {
+		return err
+	}
+	records, err := storage.OpenRecordsMigrator(ctx, url, migrations.Records())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = records.Close() }()
+	_, err = records.Up(ctx)
 	return err
 }
 
@@ -184,4 +192,13 @@ func Seed(t testing.TB, pool *pgxpool.Pool, name string) Environment {
 	e.SyncFunctionID = function("sync", "items", 3600)
 	e.ActionFunctionID = function("action", "act", nil)
 	return e
+}
+
+// OpenRecords opens the records in the database at url, with the keys of the control plane.
+func OpenRecords(t testing.TB, url string, keys *storage.Keyring) *storage.Records {
+	t.Helper()
+	r, err := storage.OpenRecords(context.Background(), storage.RecordsOptions{URL: url, Keys: keys, History: true})
+	require.NoError(t, err)
+	t.Cleanup(r.Close)
+	return r
 }
