@@ -103,14 +103,14 @@ func TestStackTraces(t *testing.T) {
 
 func TestLargeErrorsAreCut(t *testing.T) {
 	for name, body := range map[string]string{
-		"message": `throw new Error("x".repeat(5e6))`,
-		"payload": `throw new nango.ActionError({a: "x".repeat(5e6)})`,
-		"text":    `throw new nango.ActionError("x".repeat(5e6))`,
+		"message": `throw new Error("x".repeat(1e6))`,
+		"payload": `throw new nango.ActionError({a: "x".repeat(1e6)})`,
+		"text":    `throw new nango.ActionError("x".repeat(1e6))`,
 		"answer":  `await nango.get({endpoint: "/x"})`,
-		"name":    `const e = new Error("x"); e.name = "n".repeat(5e6); e.stack = "s".repeat(5e6); e.code = "c".repeat(5e6); throw e`,
+		"name":    `const e = new Error("x"); e.name = "n".repeat(1e6); e.stack = "s".repeat(1e6); e.code = "c".repeat(1e6); throw e`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			host := failing(&script.CallError{Response: &script.HTTPAnswer{Status: 500}, Body: []byte(`"` + strings.Repeat("x", 5_000_000) + `"`)})
+			host := failing(&script.CallError{Response: &script.HTTPAnswer{Status: 500}, Body: []byte(`"` + strings.Repeat("x", 1_000_000) + `"`)})
 			result := runBody(t, host, body)
 			require.NotEmpty(t, result.Code)
 			require.LessOrEqual(t, len(payload(t, result)), 99_000)
