@@ -232,6 +232,7 @@ create table deploy (
   mode text not null, source text not null, sdk_version text,
   state          text not null check (state in ('compiling','applied','failed')),
   actor          jsonb not null, operation_id text,
+  request        jsonb not null default '{}',   -- what is deployed: definitions and keys of bundles, no code
   output jsonb, error_code text, error_message text,
   reconciled_at  timestamptz,                   -- syncs of existing connections are in step
   created_at     timestamptz not null default now(),

@@ -19,6 +19,7 @@ type caches struct {
 	integrations *cache[integrationRef, *causeway.Integration]
 	connections  *cache[connectionRef, *causeway.Connection]
 	functions    *cache[functionRef, *causeway.Function]
+	versions     *cache[rowOf, *causeway.FunctionVersion] // immutable: never forgotten but by age
 }
 
 type keyHash [sha256.Size]byte
@@ -47,6 +48,7 @@ func newCaches(fresh func() bool) caches {
 		integrations: newCache[integrationRef, *causeway.Integration](20_000, cacheTTL, fresh),
 		connections:  newCache[connectionRef, *causeway.Connection](50_000, cacheTTL, fresh),
 		functions:    newCache[functionRef, *causeway.Function](50_000, cacheTTL, fresh),
+		versions:     newCache[rowOf, *causeway.FunctionVersion](10_000, time.Hour, func() bool { return true }),
 	}
 }
 
