@@ -56,7 +56,8 @@ type Run struct {
 	CheckpointKey string          // base key, without the children of delete tracking
 	Definition    json.RawMessage // of the version that runs
 
-	calls [32]atomic.Int64 // calls made, by line of Calls
+	calls       [32]atomic.Int64 // calls made, by line of Calls
+	checkpoints checkpoints
 }
 
 // Handle answers one host call: it checks the name, the flavour, sizes, the run's quota and the request, and calls the

@@ -203,6 +203,19 @@ func (r *Records) Models(ctx context.Context, env int64, connectionIDs ...int64)
 	return models, nil
 }
 
+// Counts are the live records of a connection by stored model name.
+func (r *Records) Counts(ctx context.Context, env, connectionID int64) (map[string]int64, error) {
+	models, err := r.Models(ctx, env, connectionID)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]int64, len(models))
+	for _, m := range models {
+		out[m.Model] = m.Count
+	}
+	return out, nil
+}
+
 // StaleModel is a model that nothing has written for long.
 type StaleModel struct {
 	EnvironmentID, ConnectionID int64
