@@ -1,0 +1,133 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	causeway "github.com/causeway-dev/causeway"
+	"github.com/causeway-dev/causeway/script"
+	"github.com/causeway-dev/causeway/storage"
+)
+
+// operationTypes are the type and action of the operation of a run.
+var operationTypes = map[causeway.RunKind][2]string{
+	causeway.RunSync:    {"sync", "run"},
+	causeway.RunAction:  {"action", "run"},
+	causeway.RunWebhook: {"webhook", "incoming"},
+	causeway.RunEvent:   {"events", "post_connection_creation"},
+}
+
+func (w *Worker) operation(run *script.Run) causeway.Operation {
+	t := operationTypes[run.Kind]
+	op := causeway.Operation{
+		ID: run.OperationID, EnvironmentID: run.EnvironmentID, Type: t[0], Action: t[1], State: causeway.OperationRunning, Level: causeway.LevelInfo,
+		IntegrationID: run.IntegrationID, ConnectionID: run.ConnectionID, FunctionID: run.FunctionID, RunUID: run.RunUID,
+		Names: causeway.OperationNames{Provider: run.Provider, Integration: run.IntegrationKey, Connection: run.ConnectionKey, Function: run.FunctionName},
+	}
+	if run.Kind == causeway.RunSync {
+		op.Names.Variant = run.Variant
+	}
+	if run.StartedAt != nil {
+		op.StartedAt = run.StartedAt
+	}
+	expires := time.Now().Add(run.FinishWithin + time.Hour)
+	op.ExpiresAt = &expires
+	return op
+}
+
+// began writes that a run's script starts.
+func (w *Worker) began(run *script.Run, at time.Time) {
+	op := w.operation(run)
+	if op.StartedAt == nil {
+		op.StartedAt = &at
+	}
+	w.Logs.Operation(op)
+}
+
+// ended writes how a run, or one attempt of it, ended.
+func (w *Worker) ended(run *script.Run, out causeway.Outcome, again bool) {
+	op := w.operation(run)
+	now := time.Now()
+	op.EndedAt, op.UpdatedAt, op.ExpiresAt = &now, now, nil
+	switch {
+	case again:
+		op.State, op.EndedAt = causeway.OperationWaiting, nil
+		w.say(run, causeway.LevelWarn, "The attempt failed ("+out.Code+"); the next one follows.")
+	case out.State == causeway.RunSucceeded:
+		op.State = causeway.OperationSuccess
+	case out.State == causeway.RunCancelled:
+		op.State = causeway.OperationCancelled
+	case out.Code == causeway.CodeExecutionTimeout:
+		op.State, op.Level = causeway.OperationTimeout, causeway.LevelError
+	default:
+		op.State, op.Level = causeway.OperationFailed, causeway.LevelError
+	}
+	if out.Code != "" && !again {
+		op.Error = marshal(map[string]any{"code": out.Code, "message": short(out.Message)})
+		w.Logs.Message(causeway.Message{
+			EnvironmentID: run.EnvironmentID, OperationID: run.OperationID, CreatedAt: now, Level: causeway.LevelError, Kind: "log", Source: "internal", Context: "script",
+			Text: "The run ended: " + out.Code + " " + short(out.Message), Error: marshal(map[string]any{"name": out.Code, "message": short(out.Message)}),
+		})
+	}
+	if out.Result != nil {
+		op.Meta = marshal(out.Result)
+	}
+	w.Logs.Operation(op)
+}
+
+// say stores a line of the platform under a run's operation.
+func (w *Worker) say(run *script.Run, level causeway.Level, text string) {
+	w.Logs.Message(causeway.Message{EnvironmentID: run.EnvironmentID, OperationID: run.OperationID, CreatedAt: time.Now(), Level: level, Kind: "log", Source: "internal", Context: "script", Text: text})
+}
+
+func short(s string) string {
+	if r := []rune(s); len(r) > errorSummary {
+		return string(r[:errorSummary]) + "…"
+	}
+	return s
+}
+
+func marshal(v any) json.RawMessage {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// EndOperation writes the end of the operation of a run that no script of this process executed: it was closed before it began, or its
+// worker died.
+func EndOperation(store interface {
+	EndedRun(ctx context.Context, environmentID int64, uid uuid.UUID) (*storage.EndedRun, error)
+}, logs *storage.Logs) func(ref causeway.RunRef, out causeway.Outcome) {
+	return func(ref causeway.RunRef, out causeway.Outcome) {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		ended, err := store.EndedRun(ctx, ref.EnvironmentID, ref.RunUID)
+		if err != nil || ended.OperationID == "" {
+			return // the operation ends by its expiry
+		}
+		op, err := logs.FindOperation(ctx, ref.EnvironmentID, ended.OperationID)
+		if err != nil {
+			t := operationTypes[ref.Kind]
+			op = &causeway.Operation{ID: ended.OperationID, EnvironmentID: ref.EnvironmentID, Type: t[0], Action: t[1], FunctionID: ended.FunctionID, RunUID: ref.RunUID}
+		}
+		now := time.Now()
+		op.EndedAt, op.UpdatedAt, op.ExpiresAt = &now, now, nil
+		op.State, op.Level = causeway.OperationFailed, causeway.LevelError
+		switch out.State {
+		case causeway.RunCancelled:
+			op.State = causeway.OperationCancelled
+		case causeway.RunExpired:
+			op.State = causeway.OperationTimeout
+		case causeway.RunSucceeded:
+			op.State = causeway.OperationSuccess
+		case causeway.RunFailed, causeway.RunWaiting, causeway.RunRunning:
+		}
+		op.Error = marshal(map[string]any{"code": out.Code, "message": short(out.Message)})
+		logs.Operation(*op)
+	}
+}
