@@ -1,0 +1,110 @@
+package compile
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// allowed are the packages that a script may import. Everything else has to be relative, and is bundled.
+var allowed = []string{
+	"nango", "causeway", "zod", "zod/v4", "url", "node:url", "crypto", "node:crypto", "buffer", "node:buffer", "unzipper", "soap", "botbuilder",
+}
+
+// wrappers is the module "nango", and "causeway", as it is bundled in: what a definition needs at run time is its type.
+const wrappers = `
+const tagged = (type) => (definition) => ({ type, ...definition });
+export const createSync = tagged("sync");
+export const createAction = tagged("action");
+export const createOnEvent = tagged("onEvent");
+`
+
+// Bundle makes one CommonJS text of an entry, with its relative imports inlined and a source map at its end. source is the entry's own
+// text.
+func Bundle(dir string, e Entry) (js, source []byte, err error) {
+	source, err = os.ReadFile(filepath.Join(dir, filepath.FromSlash(e.File)))
+	if err != nil {
+		return nil, nil, err
+	}
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	result := api.Build(api.BuildOptions{
+		AbsWorkingDir: root, EntryPoints: []string{filepath.FromSlash(e.File)}, Outfile: "out.cjs", Write: false,
+		Bundle: true, Format: api.FormatCommonJS, Platform: api.PlatformNode, Target: api.ESNext, TreeShaking: api.TreeShakingTrue, Sourcemap: api.SourceMapInline,
+		SourcesContent: api.SourcesContentExclude, LogLevel: api.LogLevelSilent, Plugins: []api.Plugin{imports(root)},
+		TsconfigRaw: `{"compilerOptions":{"target":"esnext","module":"esnext","verbatimModuleSyntax":false}}`,
+	})
+	if len(result.Errors) > 0 {
+		return nil, nil, buildError(result.Errors[0], e.File)
+	}
+	for _, f := range result.OutputFiles {
+		if strings.HasSuffix(f.Path, ".cjs") {
+			js = f.Contents
+		}
+	}
+	return js, source, nil
+}
+
+const disallowed = "disallowed_import"
+
+// imports resolves what scripts import: relative files within the project, our own module, and the packages that the runtime offers, which
+// stay as calls of require.
+func imports(root string) api.Plugin {
+	return api.Plugin{Name: "causeway", Setup: func(b api.PluginBuild) {
+		b.OnResolve(api.OnResolveOptions{Filter: `^(nango|causeway)$`}, func(api.OnResolveArgs) (api.OnResolveResult, error) {
+			return api.OnResolveResult{Path: "nango", Namespace: "causeway"}, nil
+		})
+		b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "causeway"}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
+			contents := wrappers
+			return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJS}, nil
+		})
+		b.OnResolve(api.OnResolveOptions{Filter: `^[^./]`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+			if a.Kind == api.ResolveEntryPoint || filepath.IsAbs(a.Path) {
+				return api.OnResolveResult{}, nil
+			}
+			if slices.Contains(allowed, a.Path) {
+				return api.OnResolveResult{Path: a.Path, External: true}, nil
+			}
+			return api.OnResolveResult{Errors: []api.Message{{ID: disallowed, Text: fmt.Sprintf("the package %q can't be imported; scripts have %s", a.Path, strings.Join(allowed, ", "))}}}, nil
+		})
+		b.OnResolve(api.OnResolveOptions{Filter: `^\.`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+			to := filepath.Join(a.ResolveDir, a.Path)
+			if rel, err := filepath.Rel(root, to); err != nil || strings.HasPrefix(rel, "..") {
+				return api.OnResolveResult{Errors: []api.Message{{ID: disallowed, Text: fmt.Sprintf("%q lies outside of the project", a.Path)}}}, nil
+			}
+			return api.OnResolveResult{}, nil
+		})
+	}}
+}
+
+func buildError(m api.Message, file string) *Error {
+	e := &Error{Code: "failed_to_build_unknown", File: file, Message: m.Text}
+	if strings.Contains(m.Text, "can't be imported") || strings.Contains(m.Text, "outside of the project") {
+		e.Code = disallowed
+	}
+	if m.Location != nil {
+		e.File, e.Line = filepath.ToSlash(m.Location.File), m.Location.Line
+	}
+	return e
+}
+
+// LibraryVersion goes up when Library makes another text of the same files.
+const LibraryVersion = "1"
+
+// Library makes one CommonJS text, lowered to what the engine runs, of a library's entry.
+func Library(file string) ([]byte, error) {
+	result := api.Build(api.BuildOptions{
+		EntryPoints: []string{file}, Bundle: true, Write: false, Outfile: "out.cjs", Format: api.FormatCommonJS, Platform: api.PlatformNode,
+		Target: target, Supported: unsupported, TreeShaking: api.TreeShakingTrue, MinifyWhitespace: true, LegalComments: api.LegalCommentsNone, LogLevel: api.LogLevelSilent,
+	})
+	if len(result.Errors) > 0 {
+		return nil, buildError(result.Errors[0], file)
+	}
+	return result.OutputFiles[0].Contents, nil
+}
