@@ -26,17 +26,24 @@ type NewRun struct {
 	StartWithin, FinishWithin               time.Duration
 	MaxAttempts                             int
 	Input                                   json.RawMessage // nil: none
+	SyncID                                  int64           // webhook: the sync that the function belongs to
 	OperationID                             string
 	ParentUID                               uuid.UUID // of the run whose script asked
+	Parent                                  Hold      // that run as its worker holds it; zero: nobody's script asked
 	StartedBy                               map[string]any
 	Opts                                    causeway.RunOpts
+	IdempotencyKey                          string // the caller's, at most 255 characters; empty: none
 }
 
+// Hold is a run in the hands of a worker. What the run writes in the control plane is written only while that holds it.
+type Hold struct{ RunID, Fence int64 }
+
 // Created is what became of a wish for a run. Admitted: it holds a slot, and its workflow is to be started. Ask: it was not the
-// lane that had no room, so a scheduler has to look.
+// lane that had no room, so a scheduler has to look. Repeated: an earlier request with the same idempotency key made it; only its
+// uid is known, and nothing follows.
 type Created struct {
-	Ref           causeway.RunRef
-	Admitted, Ask bool
+	Ref                     causeway.RunRef
+	Admitted, Ask, Repeated bool
 }
 
 // ErrQueueFull refuses a run because too many wait in its lane.
@@ -51,9 +58,9 @@ with k as materialized (
      for update
 ), i as (
   insert into run (environment_id, uid, kind, lane, integration_id, connection_id, function_id, start_by, finish_s, max_attempts,
-                   input_enc, input_ref, input_size, operation_id, parent_uid, started_by, opts, admitted_at)
+                   input_enc, input_ref, input_size, operation_id, parent_uid, started_by, opts, sync_id, admitted_at)
   select $1, $2, $3, $4, $5, $6, $7, clock_timestamp() + make_interval(secs => $8), $9, $10,
-         $11, $12, $13, $14, $15, $16, $17, case when k.ok then clock_timestamp() end
+         $11, $12, $13, $14, $15, $16, $17, $18, case when k.ok then clock_timestamp() end
     from k
   returning id
 ), l as (
@@ -63,7 +70,8 @@ with k as materialized (
 select i.id, k.ok, not k.ok and k.ask from i, k`
 
 // CreateRun writes a run of any kind but sync. After the commit the caller starts it if it was admitted, and asks the
-// scheduler if that is wanted (package dispatch). ErrQueueFull: nothing was written.
+// scheduler if that is wanted (package dispatch). ErrQueueFull: nothing was written. ErrStale: the run whose script asks isn't its
+// worker's any more. ErrKeyReused: the idempotency key stands for another request.
 func (s *Store) CreateRun(ctx context.Context, environmentID int64, n NewRun) (Created, error) {
 	uid, err := uuid.NewV7()
 	if err != nil {
@@ -77,20 +85,60 @@ func (s *Store) CreateRun(ctx context.Context, environmentID int64, n NewRun) (C
 	if err != nil {
 		return Created{}, err
 	}
-	startedBy := n.StartedBy
-	if startedBy == nil {
-		startedBy = map[string]any{}
+	if n.Parent.RunID == 0 && n.IdempotencyKey == "" {
+		err = insertRun(ctx, s.pool, n, input, &c)
+	} else {
+		err = s.insertRunInOne(ctx, n, input, &c)
 	}
-	err = s.pool.QueryRow(ctx, createRunSQL, environmentID, uid, n.Kind, n.Lane, n.IntegrationID, n.ConnectionID, n.FunctionID,
-		n.StartWithin.Seconds(), int(n.FinishWithin.Seconds()), max(1, n.MaxAttempts), input.inline, input.ref, input.size, n.OperationID, uuidOrNull(n.ParentUID), startedBy, n.Opts).
-		Scan(&c.Ref.RunID, &c.Admitted, &c.Ask)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Created{}, ErrQueueFull
+	if errors.Is(err, ErrQueueFull) || errors.Is(err, ErrStale) || errors.Is(err, ErrKeyReused) {
+		return Created{}, err
 	}
 	if err != nil {
 		return Created{}, fmt.Errorf("create a run in environment %d: %w", environmentID, err)
 	}
 	return c, nil
+}
+
+// insertRunInOne writes a run with what belongs to it in one transaction, the run last: its lane is locked for one commit only.
+func (s *Store) insertRunInOne(ctx context.Context, n NewRun, input payload, c *Created) error {
+	environmentID := c.Ref.EnvironmentID
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if n.Parent.RunID != 0 {
+			if err := holds(ctx, tx, environmentID, n.Parent.RunID, n.Parent.Fence); err != nil {
+				return err
+			}
+		}
+		if n.IdempotencyKey != "" {
+			earlier, err := s.takeRunKey(ctx, tx, n, c.Ref)
+			if err != nil {
+				return err
+			}
+			if earlier != uuid.Nil {
+				c.Ref.RunUID, c.Repeated = earlier, true
+				return nil
+			}
+		}
+		return insertRun(ctx, tx, n, input, c)
+	})
+}
+
+func insertRun(ctx context.Context, q querier, n NewRun, input payload, c *Created) error {
+	startedBy := n.StartedBy
+	if startedBy == nil {
+		startedBy = map[string]any{}
+	}
+	var syncID *int64
+	if n.SyncID != 0 {
+		syncID = &n.SyncID
+	}
+	err := q.QueryRow(ctx, createRunSQL, c.Ref.EnvironmentID, c.Ref.RunUID, n.Kind, n.Lane, n.IntegrationID, n.ConnectionID, n.FunctionID,
+		n.StartWithin.Seconds(), int(n.FinishWithin.Seconds()), max(1, n.MaxAttempts), input.inline, input.ref, input.size, n.OperationID,
+		uuidOrNull(n.ParentUID), startedBy, n.Opts, syncID).
+		Scan(&c.Ref.RunID, &c.Admitted, &c.Ask)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrQueueFull
+	}
+	return err
 }
 
 // payload is a sealed value: in the row, or by reference.

@@ -157,12 +157,7 @@ var ErrStale = errors.New("the run has been taken over or has ended")
 // Fenced runs f in a transaction that commits only while the run is the caller's.
 func (s *Store) Fenced(ctx context.Context, environmentID, runID, fence int64, f func(tx pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		var one int
-		err := tx.QueryRow(ctx, fencedSQL, environmentID, runID, fence).Scan(&one)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrStale
-		}
-		if err != nil {
+		if err := holds(ctx, tx, environmentID, runID, fence); err != nil {
 			return err
 		}
 		return f(tx)
@@ -190,4 +185,14 @@ func (s *Store) Owner(ctx context.Context, environmentID, runID int64) (Ownershi
 		return o, fmt.Errorf("load the owner of run %d: %w", runID, err)
 	}
 	return o, nil
+}
+
+// holds is the first step of a transaction that writes for a run. ErrStale: the run isn't the caller's any more.
+func holds(ctx context.Context, tx pgx.Tx, environmentID, runID, fence int64) error {
+	var one int
+	err := tx.QueryRow(ctx, fencedSQL, environmentID, runID, fence).Scan(&one)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrStale
+	}
+	return err
 }

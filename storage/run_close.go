@@ -114,7 +114,7 @@ func (s *Store) closeRun(ctx context.Context, ref causeway.RunRef, fence int64, 
 		err = closing(s.pool)
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
-		return s.closedBefore(ctx, ref, fence)
+		return s.closedBefore(ctx, ref, fence, out)
 	}
 	if err != nil {
 		return Closed{}, fmt.Errorf("close run %d: %w", ref.RunID, err)
@@ -122,13 +122,18 @@ func (s *Store) closeRun(ctx context.Context, ref causeway.RunRef, fence int64, 
 	return c, nil
 }
 
-// closedBefore tells a repeated close of the same caller from a stale one.
-func (s *Store) closedBefore(ctx context.Context, ref causeway.RunRef, fence int64) (Closed, error) {
-	var seen int64
+// closedBefore tells a repeated close of the same caller from a stale one. A worker that was declared dead holds the fence with which
+// others ended its run: its own outcome differs from theirs, and is refused.
+func (s *Store) closedBefore(ctx context.Context, ref causeway.RunRef, fence int64, out causeway.Outcome) (Closed, error) {
+	var (
+		seen  int64
+		state causeway.RunState
+		code  string
+	)
 	at := uidTime(ref.RunUID)
-	err := s.pool.QueryRow(ctx, `select fence from run_history where environment_id = $1 and uid = $2 and created_at between $3 and $4`,
-		ref.EnvironmentID, ref.RunUID, at.Add(-time.Hour), at.Add(time.Hour)).Scan(&seen)
-	if err == nil && seen == fence {
+	err := s.pool.QueryRow(ctx, `select fence, state, coalesce(error_code, '') from run_history where environment_id = $1 and uid = $2 and created_at between $3 and $4`,
+		ref.EnvironmentID, ref.RunUID, at.Add(-time.Hour), at.Add(time.Hour)).Scan(&seen, &state, &code)
+	if err == nil && seen == fence && state == out.State && code == out.Code {
 		return Closed{Lane: ref.Lane, Next: true, Repeated: true}, nil // what followed may not have been done
 	}
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {

@@ -26,29 +26,49 @@ type Turn struct {
 	Held  int  // waiting runs that the pool has no slot for
 }
 
+// openableSQL says which syncs a turn of group $1 may open. The comparison with a sub-select of the clock is an index condition; with the
+// bare function, which is volatile, it isn't.
+const openableSQL = `s.deleted_at is null and s.paused_at is null and s.next_due_at <= (select clock_timestamp())
+     and (select e.schedule_group from environment e where e.id = s.environment_id) = $1
+     and (select f.enabled and f.deleted_at is null from function f where f.environment_id = s.environment_id and f.id = s.function_id)
+     and (select r.id from run r where r.environment_id = s.environment_id and r.sync_id = s.id and r.kind = 'sync') is null`
+
 // openDueSQL opens due syncs: each gets a run in the queue of its lane. $1 group, $2 how many, $3 uids, $4 operation ids. Rows that
-// others hold are skipped; who holds one looks itself, or the scheduler does at the end of its turn. The comparison with a sub-select
-// of the clock is an index condition; with the bare function, which is volatile, it isn't.
+// others hold are skipped; who holds one looks itself, or the scheduler does at the end of its turn.
 const openDueSQL = `
 with due as materialized (
   select s.environment_id, s.id, s.connection_id, s.function_id, s.run_no + 1 as run_no, s.request, s.last_sync_at,
-         row_number() over () as n
+         row_number() over () as n, false as slot
     from (select * from sync s
-   where s.deleted_at is null and s.paused_at is null and s.next_due_at <= (select clock_timestamp())
-     and (select e.schedule_group from environment e where e.id = s.environment_id) = $1
-     and (select f.enabled and f.deleted_at is null from function f where f.environment_id = s.environment_id and f.id = s.function_id)
-     and (select r.id from run r where r.environment_id = s.environment_id and r.sync_id = s.id and r.kind = 'sync') is null
+   where ` + openableSQL + `
    order by s.next_due_at limit $2
      for no key update of s skip locked) s
-), ` + openRestSQL + `, l as (
+), ` + openTheseSQL
+
+// openRankedSQL is openDueSQL for a group that has more due than one turn opens: each environment's oldest goes first, then each one's
+// second, so that the backlog of one doesn't delay the others. It reads all that is due.
+const openRankedSQL = `
+with due as materialized (
+  select s.environment_id, s.id, s.connection_id, s.function_id, s.run_no + 1 as run_no, s.request, s.last_sync_at,
+         row_number() over () as n, false as slot
+    from (select s.* from sync s join (
+            select s.environment_id, s.id, row_number() over (partition by s.environment_id order by s.next_due_at) as rank
+              from sync s where ` + openableSQL + `) q using (environment_id, id)
+   where ` + openableSQL + `
+   order by q.rank, s.next_due_at limit $2
+     for no key update of s skip locked) s
+), ` + openTheseSQL
+
+// openTheseSQL is the rest of both.
+const openTheseSQL = openRestSQL + `, l as (
   update run_lane l set queued = l.queued + n.n
     from (select environment_id, count(*) as n from i group by 1 order by 1) n
    where l.environment_id = n.environment_id and l.lane = 'sync'
 )
 select environment_id, id, uid from i`
 
-// openRestSQL is what opening has in common: the run, and the sync's next due time. A full run that was asked for forgets the last
-// sync date.
+// openRestSQL is what opening has in common: the run, with a slot at once if due.slot says so, and the sync's next due time. A full run
+// that was asked for forgets the last sync date.
 const openRestSQL = `i as (
   insert into run (environment_id, uid, kind, lane, integration_id, connection_id, function_id, sync_id, run_no, run_type, opts, operation_id, start_by, finish_s, bypass_cap, admitted_at)
   select d.environment_id, ($3::uuid[])[d.n], 'sync', 'sync', c.integration_id, d.connection_id, d.function_id, d.id, d.run_no,
@@ -56,7 +76,7 @@ const openRestSQL = `i as (
                 or (select v.definition->>'sync_type' is distinct from 'incremental' from function f join function_version v on v.environment_id = f.environment_id and v.id = f.active_version_id
                      where f.environment_id = d.environment_id and f.id = d.function_id) then 'full' else 'incremental' end,
          jsonb_strip_nulls(jsonb_build_object('reset', case when d.request in ('full', 'full_empty') then true end, 'empty', case when d.request = 'full_empty' then true end)),
-         ($4::text[])[d.n], clock_timestamp() + interval '1 h', 86400, d.request is not null, case when d.request is not null then clock_timestamp() end
+         ($4::text[])[d.n], clock_timestamp() + interval '1 h', 86400, d.slot, case when d.slot then clock_timestamp() end
     from due d join connection c on c.environment_id = d.environment_id and c.id = d.connection_id
   on conflict (environment_id, sync_id) where kind = 'sync' do nothing
   returning environment_id, id, uid, sync_id
@@ -73,7 +93,7 @@ const openRestSQL = `i as (
 // $1 environment, $2 sync. No row: a run lives, or nobody asked.
 const openOneSQL = `
 with due as materialized (
-  select s.environment_id, s.id, s.connection_id, s.function_id, s.run_no + 1 as run_no, s.request, s.last_sync_at, 1 as n
+  select s.environment_id, s.id, s.connection_id, s.function_id, s.run_no + 1 as run_no, s.request, s.last_sync_at, 1 as n, true as slot
     from sync s
    where s.deleted_at is null and s.request is not null and s.environment_id = $1 and s.id = $2
      and (select f.enabled and f.deleted_at is null from function f where f.environment_id = s.environment_id and f.id = s.function_id)
@@ -141,7 +161,16 @@ func openDue(ctx context.Context, tx pgx.Tx, group int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	rows, err := tx.Query(ctx, openDueSQL, pgx.QueryExecModeExec, group, maxOpened, uids, operations)
+	var backlog bool
+	err = tx.QueryRow(ctx, `select count(*) > $2 from (select 1 from sync s where `+openableSQL+` limit $2 + 1) s`, pgx.QueryExecModeExec, group, maxOpened).Scan(&backlog)
+	if err != nil {
+		return 0, err
+	}
+	sql := openDueSQL
+	if backlog {
+		sql = openRankedSQL
+	}
+	rows, err := tx.Query(ctx, sql, pgx.QueryExecModeExec, group, maxOpened, uids, operations)
 	if err != nil {
 		return 0, err
 	}
@@ -161,16 +190,6 @@ func newUIDs(n int) (uids, operations []string, err error) {
 	}
 	return uids, operations, nil
 }
-
-// laneRow is a lane that a turn deals to.
-type laneRow struct {
-	EnvironmentID             int64
-	Lane                      string
-	Cap, Share, Used, Waiting int32
-}
-
-// noShare is the share of a lane that the pool doesn't limit.
-const noShare = math.MaxInt32
 
 const turnLanesSQL = `
 select l.environment_id, l.lane, l.cap, l.share, l.used, l.queued
@@ -206,74 +225,22 @@ func admitTurn(ctx context.Context, tx pgx.Tx, group int, turn string) (held int
 	if err != nil || len(lanes) == 0 {
 		return 0, err
 	}
-	free, err := freeSlots(ctx, tx)
+	slots, err := readPool(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
-	counts, held := deal(lanes, free)
+	dealt, held := deal(lanes, slots)
 	var (
-		environments []int64
-		names        []string
-		shares       []int32
+		environments   []int64
+		names          []string
+		counts, shares []int32
 	)
-	for _, l := range lanes {
-		environments, names, shares = append(environments, l.EnvironmentID), append(names, l.Lane), append(shares, noShare)
+	for i, l := range lanes {
+		environments, names = append(environments, l.EnvironmentID), append(names, l.Lane)
+		counts, shares = append(counts, dealt[i].n), append(shares, dealt[i].share)
 	}
 	_, err = tx.Exec(ctx, admitTurnSQL, pgx.QueryExecModeExec, environments, names, counts, shares, turn)
 	return held, err
-}
-
-// slotKind is the kind of script slot that a lane's runs take.
-func slotKind(lane string) string {
-	if lane == string(causeway.LaneActionAsync) {
-		return string(causeway.LaneAction)
-	}
-	return lane
-}
-
-// freeSlots are the pool's slots by kind that no admitted run holds.
-func freeSlots(ctx context.Context, tx pgx.Tx) (map[string]int32, error) {
-	rows, err := tx.Query(ctx, `
-select k.kind, (coalesce((select sum((w.slots->>k.kind)::int) from worker w where w.dead_at is null and not w.draining), 0)
-              - coalesce((select sum(l.used) from run_lane l where case l.lane when 'action_async' then 'action' else l.lane end = k.kind and l.used > 0), 0))::int
-  from unnest('{sync,action,webhook,event}'::text[]) as k(kind)`, pgx.QueryExecModeExec)
-	if err != nil {
-		return nil, err
-	}
-	free := map[string]int32{}
-	var (
-		kind string
-		n    int32
-	)
-	_, err = pgx.ForEachRow(rows, []any{&kind, &n}, func() error { free[kind] = n; return nil })
-	return free, err
-}
-
-// deal gives free slots out one by one, always to the environment that holds fewest, never more than a lane's cap has room for.
-func deal(lanes []laneRow, free map[string]int32) (counts []int32, held int) {
-	counts = make([]int32, len(lanes))
-	for {
-		best := -1
-		for i, l := range lanes {
-			if counts[i] >= l.Waiting || l.Used+counts[i] >= l.Cap || free[slotKind(l.Lane)] <= 0 {
-				continue
-			}
-			if best < 0 || l.Used+counts[i] < lanes[best].Used+counts[best] {
-				best = i
-			}
-		}
-		if best < 0 {
-			break
-		}
-		counts[best]++
-		free[slotKind(lanes[best].Lane)]--
-	}
-	for i, l := range lanes {
-		if wanted := min(l.Waiting, l.Cap-l.Used); wanted > counts[i] {
-			held += int(wanted - counts[i])
-		}
-	}
-	return counts, held
 }
 
 func toStart(ctx context.Context, tx pgx.Tx, turn string) ([]causeway.RunRef, error) {

@@ -21,9 +21,16 @@ select c.environment_id, c.id, f.id, case when not f.auto_start then clock_times
  where c.environment_id = $1 and c.deleted_at is null and f.kind = 'sync' and f.enabled and f.deleted_at is null
    and f.active_version_id is not null and f.frequency_s is not null %s
 on conflict (connection_id, function_id, variant, environment_id) do update
-   set deleted_at = null, next_due_at = case when s.deleted_at is not null then clock_timestamp() else coalesce(s.next_due_at, clock_timestamp()) end
+   set deleted_at = null, next_due_at = case when s.deleted_at is not null then clock_timestamp() else coalesce(s.next_due_at, ` + gridSQL + `) end
  where s.deleted_at is not null or s.next_due_at is null
 returning s.id`
+
+// rescheduleSQL moves due times that lie ahead to the grid of the frequency in force, or away from syncs whose function doesn't run. A
+// due time that is past stays: that run is owed, whatever the frequency. On a sync that is in step it changes nothing.
+const rescheduleSQL = `
+update sync s set next_due_at = ` + gridSQL + `
+ where s.environment_id = $1 and s.deleted_at is null and s.next_due_at > clock_timestamp() and s.next_due_at is distinct from ` + gridSQL + ` %s
+returning case when s.paused_at is null then s.next_due_at end`
 
 // EnsureSyncs makes or revives the syncs of one connection. any: the scheduler has to look.
 func (s *Store) EnsureSyncs(ctx context.Context, environmentID, connectionID int64) (anyNew bool, err error) {
@@ -34,8 +41,8 @@ func (s *Store) EnsureSyncs(ctx context.Context, environmentID, connectionID int
 	return tag.RowsAffected() > 0, nil
 }
 
-// EnsureSyncsAfter makes or revives the syncs of up to limit connections that come after an id, for a deploy. last is the id to go on
-// from; 0: all are done.
+// EnsureSyncsAfter makes or revives the syncs of up to limit connections that come after an id, for a deploy, and moves the others to the
+// grid of a changed frequency. last is the id to go on from; 0: all are done.
 func (s *Store) EnsureSyncsAfter(ctx context.Context, environmentID, after int64, limit int) (last int64, err error) {
 	var upTo *int64
 	var n int
@@ -47,6 +54,9 @@ func (s *Store) EnsureSyncsAfter(ctx context.Context, environmentID, after int64
 	}
 	if _, err := s.pool.Exec(ctx, fmt.Sprintf(createSyncsSQL, "and c.id > $2 and c.id <= $3"), environmentID, after, *upTo); err != nil {
 		return 0, fmt.Errorf("make the syncs of environment %d: %w", environmentID, err)
+	}
+	if _, err := s.pool.Exec(ctx, fmt.Sprintf(rescheduleSQL, "and s.connection_id > $2 and s.connection_id <= $3"), environmentID, after, *upTo); err != nil {
+		return 0, fmt.Errorf("reschedule the syncs of environment %d: %w", environmentID, err)
 	}
 	if n < limit {
 		return 0, nil
@@ -70,22 +80,28 @@ func (s *Store) endSyncs(ctx context.Context, environmentID int64, which string,
 		if _, err := tx.Exec(ctx, `update sync set deleted_at = clock_timestamp() where environment_id = $1 and deleted_at is null and `+which, environmentID, ids); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `update run set cancel_at = coalesce(cancel_at, clock_timestamp()), cancel_by = coalesce(cancel_by, 'deleted')
- where environment_id = $1 and `+which+` returning id, uid, kind, lane, state, fence`, environmentID, ids)
-		if err != nil {
-			return err
-		}
-		stopped, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Cancelling, error) {
-			c := Cancelling{Ref: causeway.RunRef{EnvironmentID: environmentID}}
-			err := row.Scan(&c.Ref.RunID, &c.Ref.RunUID, &c.Ref.Kind, &c.Ref.Lane, &c.State, &c.Fence)
-			return c, err
-		})
+		var err error
+		stopped, err = cancelRunsOf(ctx, tx, environmentID, which, ids, "deleted")
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("end syncs of environment %d: %w", environmentID, err)
 	}
 	return stopped, nil
+}
+
+// cancelRunsOf asks for living runs, of every kind, to be stopped.
+func cancelRunsOf(ctx context.Context, tx pgx.Tx, environmentID int64, which string, ids []int64, by string) ([]Cancelling, error) {
+	rows, err := tx.Query(ctx, `update run set cancel_at = coalesce(cancel_at, clock_timestamp()), cancel_by = coalesce(cancel_by, $3)
+ where environment_id = $1 and `+which+` returning id, uid, kind, lane, state, fence`, environmentID, ids, by)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Cancelling, error) {
+		c := Cancelling{Ref: causeway.RunRef{EnvironmentID: environmentID}}
+		err := row.Scan(&c.Ref.RunID, &c.Ref.RunUID, &c.Ref.Kind, &c.Ref.Lane, &c.State, &c.Fence)
+		return c, err
+	})
 }
 
 // SyncFilter says which syncs are meant. Names are the functions' names with a variant; none: all.
@@ -220,8 +236,11 @@ const (
 // ErrAlreadyRunning refuses a plain run of a sync that runs.
 var ErrAlreadyRunning = &causeway.Error{Code: "already_running", Status: 409, Message: "the sync is running already"}
 
+// ErrDisabled refuses a run of a sync whose function is switched off.
+var ErrDisabled = &causeway.Error{Code: causeway.CodeDisabledResource, Status: 400, Message: "the sync's function is disabled"}
+
 // RequestSync asks for a run now, also of a paused sync. start is to be started. A full run stops a living one first (stopped) and is
-// opened when that has ended; a plain one is refused with ErrAlreadyRunning while one lives.
+// opened when that has ended; a plain one is refused with ErrAlreadyRunning while one lives. ErrDisabled: its function is switched off.
 func (s *Store) RequestSync(ctx context.Context, environmentID, syncID int64, want SyncRequest) (start *causeway.RunRef, stopped *Cancelling, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := lockSync(ctx, tx, environmentID, syncID); err != nil {
@@ -236,20 +255,30 @@ func (s *Store) RequestSync(ctx context.Context, environmentID, syncID int64, wa
 				return err
 			}
 		}
-		if stopped == nil {
-			if start, err = openOne(ctx, tx, environmentID, syncID); err != nil {
-				return err
-			}
-			if start == nil {
-				return ErrAlreadyRunning
-			}
+		if stopped != nil {
+			return nil // its closer opens the new one
 		}
-		return nil
+		if start, err = openOne(ctx, tx, environmentID, syncID); err != nil || start != nil {
+			return err
+		}
+		return whyNotOpened(ctx, tx, environmentID, syncID)
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("request a run of sync %d: %w", syncID, err)
 	}
 	return start, stopped, nil
+}
+
+// whyNotOpened tells a sync that runs from one whose function is switched off.
+func whyNotOpened(ctx context.Context, tx pgx.Tx, environmentID, syncID int64) error {
+	var runs bool
+	if err := tx.QueryRow(ctx, `select exists (select from run where environment_id = $1 and sync_id = $2 and kind = 'sync')`, environmentID, syncID).Scan(&runs); err != nil {
+		return err
+	}
+	if runs {
+		return ErrAlreadyRunning
+	}
+	return ErrDisabled
 }
 
 // OpenRequested opens the run of a sync that was asked for. nil: one lives, or nobody asks any more.
@@ -301,7 +330,11 @@ func (s *Store) SetSyncFrequency(ctx context.Context, environmentID, syncID int6
 		if _, err := tx.Exec(ctx, `update sync set frequency_override_s = $3 where environment_id = $1 and id = $2`, environmentID, syncID, override); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, `update sync s set next_due_at = `+gridSQL+` where environment_id = $1 and id = $2 returning case when paused_at is null then next_due_at end`, environmentID, syncID).Scan(&due)
+		err := tx.QueryRow(ctx, fmt.Sprintf(rescheduleSQL, "and s.id = $2"), environmentID, syncID).Scan(&due)
+		if errors.Is(err, pgx.ErrNoRows) { // it is due already, or not at all
+			return nil
+		}
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set the frequency of sync %d: %w", syncID, err)
