@@ -67,15 +67,49 @@ func (p partitioned) maintain(ctx context.Context, pool *pgxpool.Pool) error {
 		from := p.start(now.UTC())
 		for range partitionsAhead + 1 {
 			to := p.next(from)
-			// Names and bounds are made here from a fixed list and dates.
-			if _, err := tx.Exec(ctx, fmt.Sprintf(`create table if not exists %s partition of %s for values from ('%s') to ('%s')`,
-				p.name(from), p.table, from.Format(time.RFC3339), to.Format(time.RFC3339))); err != nil {
+			if err := p.create(ctx, tx, from, to); err != nil {
 				return err
 			}
 			from = to
 		}
 		return p.drop(ctx, tx, now.UTC())
 	})
+}
+
+// create makes a partition unless it is there. Names and bounds are made from a fixed list and dates.
+func (p partitioned) create(ctx context.Context, tx pgx.Tx, from, to time.Time) error {
+	bounds := fmt.Sprintf(`for values from ('%s') to ('%s')`, from.Format(time.RFC3339), to.Format(time.RFC3339))
+	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, fmt.Sprintf(`create table if not exists %s partition of %s %s`, p.name(from), p.table, bounds))
+		return err
+	})
+	if !isCode(err, "23514") { // check_violation: the default partition holds rows of that time
+		return err
+	}
+	return p.rescue(ctx, tx, from, to, bounds)
+}
+
+// rescue makes a partition and moves the rows into it that came before it was there.
+func (p partitioned) rescue(ctx context.Context, tx pgx.Tx, from, to time.Time, bounds string) error {
+	var key, columns string
+	if err := tx.QueryRow(ctx, `select
+ (select quote_ident(a.attname) from pg_partitioned_table t join pg_attribute a on a.attrelid = t.partrelid and a.attnum = t.partattrs[0] where t.partrelid = $1::regclass),
+ (select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = '')`,
+		p.table).Scan(&key, &columns); err != nil {
+		return err
+	}
+	for _, sql := range []string{
+		fmt.Sprintf(`lock table %s_default in access exclusive mode`, p.table),
+		fmt.Sprintf(`create table %s (like %s including all excluding identity)`, p.name(from), p.table),
+		fmt.Sprintf(`with moved as (delete from %s_default where %s >= '%s' and %s < '%s' returning %s) insert into %s (%s) select %s from moved`,
+			p.table, key, from.Format(time.RFC3339), key, to.Format(time.RFC3339), columns, p.name(from), columns, columns),
+		fmt.Sprintf(`alter table %s attach partition %s %s`, p.table, p.name(from), bounds),
+	} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p partitioned) drop(ctx context.Context, tx pgx.Tx, now time.Time) error {

@@ -60,6 +60,7 @@ type Records struct {
 	compressFrom int
 	history      bool
 	pageBytes    int
+	patience     time.Duration
 	zip          *zstd.Encoder
 	unzip        *zstd.Decoder
 	models       *lru.Cache[modelName, *recordModel]
@@ -88,7 +89,7 @@ type recordModel struct {
 
 // OpenRecords opens the store's own connections. Migrations have to be applied.
 func OpenRecords(ctx context.Context, o RecordsOptions) (*Records, error) {
-	r := &Records{keys: o.Keys, compressFrom: o.CompressFrom, history: o.History, pageBytes: o.PageBytes}
+	r := &Records{keys: o.Keys, compressFrom: o.CompressFrom, history: o.History, pageBytes: o.PageBytes, patience: defaultPatience}
 	if r.compressFrom == 0 {
 		r.compressFrom = defaultCompressFrom
 	}

@@ -14,8 +14,8 @@ import (
 const (
 	// lockTimeout ends a statement that waits for a lock. A write then looks whether a stopped client holds it.
 	lockTimeout = "10s"
-	// patience is how long a claim waits for a batch in flight before it ends the backend that holds it up.
-	patience = 5 * time.Second
+	// defaultPatience is how long a claim waits for a batch in flight before it ends the backend that holds it up.
+	defaultPatience = 5 * time.Second
 	// seenMargin keeps seen rows that a run needs whose opening isn't visible yet to the run that closes.
 	seenMargin = time.Minute
 )
@@ -130,14 +130,14 @@ delete from record_seen s where s.environment_id = $1 and s.model_id = any(array
 	return nil
 }
 
-// unblocked runs f in a transaction. Should f wait for a lock longer than patience, the backends of this store that hold it
+// unblocked runs f in a transaction. Should f wait for a lock longer than the store's patience, the backends of this store that hold it
 // are ended: a worker that was stopped between two statements of a pipeline holds its locks for ever, since its backend
 // counts as active. With stoppedOnly, only those are ended that wait for their client.
 func (r *Records) unblocked(ctx context.Context, stoppedOnly bool, f func(tx pgx.Tx) error) error {
 	return r.retry(ctx, func() error {
 		return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 			var pid int32
-			if err := tx.QueryRow(ctx, `select pg_backend_pid() from set_config('lock_timeout', $1, true)`, (4 * patience).String()).Scan(&pid); err != nil {
+			if err := tx.QueryRow(ctx, `select pg_backend_pid() from set_config('lock_timeout', $1, true)`, (4 * r.patience).String()).Scan(&pid); err != nil {
 				return err
 			}
 			watch, cancel := context.WithCancel(ctx)
@@ -153,9 +153,9 @@ func (r *Records) unblocked(ctx context.Context, stoppedOnly bool, f func(tx pgx
 	})
 }
 
-// endBlockers ends who blocks a backend, once patience has passed, until ctx is done.
+// endBlockers ends who blocks a backend, once the patience is over, until ctx is done.
 func (r *Records) endBlockers(ctx context.Context, pid int32, stoppedOnly bool) error {
-	for t := time.NewTicker(patience); ; {
+	for t := time.NewTicker(r.patience); ; {
 		select {
 		case <-ctx.Done():
 			t.Stop()
