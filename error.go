@@ -3,7 +3,6 @@ package causeway
 import (
 	"errors"
 	"fmt"
-	"net/http"
 )
 
 // Error is the one error that reaches a caller: a wire code, an HTTP status, a message that is safe to show, and the
@@ -78,4 +77,4 @@ func ErrorCode(err error) string {
 }
 
 // ErrNotFound is what storage returns, wrapped, for a row that is not there or belongs to another environment.
-var ErrNotFound = &Error{Code: "not_found", Status: http.StatusNotFound, Message: "not found"}
+var ErrNotFound = &Error{Code: "not_found", Status: 404, Message: "not found"}
