@@ -52,6 +52,9 @@ func APIError(e *causeway.Error) *CallError {
 	if e.Payload != nil {
 		inner["payload"] = e.Payload
 	}
+	if e.Upstream != nil {
+		inner["upstream"] = e.Upstream
+	}
 	body, err := json.Marshal(map[string]any{"error": inner})
 	if err != nil {
 		return &CallError{Code: e.Code, Message: e.Message, Cause: err}

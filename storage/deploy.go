@@ -317,14 +317,9 @@ func (a *applying) apply(ctx context.Context, f DeployFunction) error {
 			return err
 		}
 	}
+	// Syncs move to the grid of a new frequency in batches, after the commit (EnsureSyncsAfter).
 	if _, err := a.tx.Exec(ctx, `update function set active_version_id = $3, last_deployed_at = clock_timestamp() where environment_id = $1 and id = $2`, a.environmentID, id, versionID); err != nil {
 		return err
-	}
-	if old != nil && f.Kind == causeway.KindSync && old.frequencyS != f.FrequencyS {
-		// Every variant without an override of its own moves to the new grid, on its own anchor.
-		if _, err := a.tx.Exec(ctx, `update sync s set next_due_at = `+gridSQL+` where environment_id = $1 and function_id = $2 and frequency_override_s is null and deleted_at is null`, a.environmentID, id); err != nil {
-			return err
-		}
 	}
 	var from *int64
 	if old != nil && old.versionID != 0 {

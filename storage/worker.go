@@ -21,7 +21,7 @@ type WorkerRow struct {
 // RegisterWorker writes a worker's row with a lease.
 func (s *Store) RegisterWorker(ctx context.Context, w WorkerRow, lease time.Duration) error {
 	_, err := s.pool.Exec(ctx, `insert into worker (id, host, version, pools, slots, lease_until)
- values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6))`, w.ID, w.Host, w.Version, orEmpty(w.Pools), w.Slots, lease.Seconds())
+ values ($1, $2, $3, $4, coalesce($5::jsonb, '{}'), clock_timestamp() + make_interval(secs => $6))`, w.ID, w.Host, w.Version, orEmpty(w.Pools), w.Slots, lease.Seconds())
 	if err != nil {
 		return fmt.Errorf("register worker %s: %w", w.ID, err)
 	}
