@@ -1,7 +1,6 @@
 package causeway
 
 import (
-	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,8 +12,8 @@ const MinFrequency = 30 * time.Second
 
 // Errors of a frequency text.
 var (
-	ErrFrequency      = &Error{Code: "invalid_frequency", Status: http.StatusBadRequest, Message: "frequency: write a number and a unit, as in \"every 5 minutes\" or \"1h\", or one of every half day, half hour, quarter hour, hour, day, week, month"}
-	ErrFrequencyShort = &Error{Code: "sync_interval_too_short", Status: http.StatusBadRequest, Message: "frequency: at least 30 seconds"}
+	ErrFrequency      = &Error{Code: "invalid_frequency", Status: 400, Message: "frequency: write a number and a unit, as in \"every 5 minutes\" or \"1h\", or one of every half day, half hour, quarter hour, hour, day, week, month"}
+	ErrFrequencyShort = &Error{Code: "sync_interval_too_short", Status: 400, Message: "frequency: at least 30 seconds"}
 )
 
 var namedFrequencies = map[string]string{
