@@ -17,8 +17,6 @@ func (r *Records) EmptyModelInChunks(ctx context.Context, env, runID, connection
 	return r.emptyModel(ctx, env, runID, connectionID, model, chunk)
 }
 
-func (r *Records) ForgetModels() { r.models.Purge() }
-
 func (k *Keyring) ForgetKeys() {
 	k.mine.Purge()
 	k.byID.Purge()

@@ -39,6 +39,7 @@ func TestAClaimWaitsForTheBatchInFlightAndShutsItsOwnerOut(t *testing.T) {
 	// Somebody holds the model; the old owner's batch holds the run and waits; the claim waits for that batch.
 	tx, err := r.pool.Begin(ctx)
 	require.NoError(t, err)
+	defer func() { _ = tx.Rollback(ctx) }()
 	_, err = tx.Exec(ctx, `select from record_model for no key update`)
 	require.NoError(t, err)
 	batch, claim := make(chan error, 1), make(chan error, 1)

@@ -164,11 +164,14 @@ func TestAnotherEnvironmentReachesNothing(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, int64(1), counts["M"].Added)
 
-	// The row of a model of the other environment under one's own id: a guard that looks at the model alone would write.
-	_, err = r.pool.Exec(ctx, `update record_model set environment_id = $1 where environment_id = $2`, e.ID+100, r.env)
-	require.NoError(t, err)
-	r.ForgetModels()
-	assert.Empty(t, r.read(storage.RecordsQuery{Model: "M"}))
+	// One's own run and environment with the id of a model that belongs to another: nothing is written into it.
+	var id int64
+	require.NoError(t, r.pool.QueryRow(ctx, `update record_model set environment_id = $1 where environment_id = $2 returning id`, e.ID+100, r.env).Scan(&id))
+	r.save(run, "M", rec("c", `{"id":"c"}`)) // with the cached id
+	var rows int
+	require.NoError(t, r.pool.QueryRow(ctx, `select count(*) from record where model_id = $1`, id).Scan(&rows))
+	assert.Equal(t, 1, rows)
+	assert.Equal(t, "c:ADDED:<nil>", r.show(storage.RecordsQuery{Model: "M"}))
 }
 
 func TestAMovedPayloadDoesNotOpen(t *testing.T) {
