@@ -3,11 +3,13 @@ package storage
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	causeway "github.com/causeway-dev/causeway"
 )
@@ -54,29 +56,68 @@ on conflict (environment_id, created_at, id) do update
  where o.updated_at < excluded.updated_at`
 
 func (l *Logs) writeOperations(ctx context.Context, operations []*causeway.Operation) error {
-	if len(operations) == 0 {
-		return nil
-	}
-	rows := make([]operationRow, len(operations))
-	for i, op := range operations {
-		rows[i] = toOperationRow(op)
-	}
-	raw, err := json.Marshal(rows)
+	err := writeParts(operations, l.lost, func(part []*causeway.Operation) error {
+		rows := make([]operationRow, len(part))
+		for i, op := range part {
+			rows[i] = toOperationRow(op)
+		}
+		raw, err := json.Marshal(rows)
+		if err != nil {
+			return err
+		}
+		_, err = l.pool.Exec(ctx, writeOperationsSQL, string(raw))
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("write %d operations: %w", len(rows), err)
-	}
-	if _, err := l.pool.Exec(ctx, writeOperationsSQL, withoutNUL(string(raw))); err != nil {
-		return fmt.Errorf("write %d operations: %w", len(rows), err)
+		return fmt.Errorf("write %d operations: %w", len(operations), err)
 	}
 	return nil
+}
+
+// writeParts writes rows together. If the database can't take what is in them, it goes on with halves down to the row that
+// is to blame, which is given up: what one script logs must not keep the logs of all others from being stored.
+func writeParts[T any](rows []T, lost func(error), write func(part []T) error) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	err := write(rows)
+	if !isBadData(err) {
+		return err
+	}
+	if len(rows) == 1 {
+		lost(err)
+		return nil
+	}
+	half := len(rows) / 2
+	if err := writeParts(rows[:half], lost, write); err != nil {
+		return err
+	}
+	return writeParts(rows[half:], lost, write)
+}
+
+// isBadData says whether a statement failed for what was in its rows: data exceptions, constraints, and limits such as
+// JSON that is nested too deeply.
+func isBadData(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "23") || strings.HasPrefix(e.Code, "54"))
+}
+
+// lost counts a row that can't be stored.
+func (l *Logs) lost(err error) {
+	l.dropped.Add(1)
+	code := ""
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		code = e.Code // the text may quote the row
+	}
+	l.log.Warn("a log row can't be stored and is given up", "sqlstate", code)
 }
 
 func toOperationRow(op *causeway.Operation) operationRow {
 	r := operationRow{
 		EnvironmentID: op.EnvironmentID, ID: op.ID, CreatedAt: op.CreatedAt, Type: op.Type, Action: op.Action, State: string(op.State),
 		Level: string(op.Level), IntegrationID: orNull(op.IntegrationID), ConnectionID: orNull(op.ConnectionID),
-		FunctionID: orNull(op.FunctionID), Names: op.Names, Actor: op.Actor, Request: op.Request, Response: op.Response,
-		Error: op.Error, Meta: op.Meta, StartedAt: op.StartedAt, EndedAt: op.EndedAt, ExpiresAt: op.ExpiresAt, UpdatedAt: op.UpdatedAt,
+		FunctionID: orNull(op.FunctionID), Names: op.Names, Actor: storable(op.Actor), Request: storable(op.Request), Response: storable(op.Response),
+		Error: storable(op.Error), Meta: storable(op.Meta), StartedAt: op.StartedAt, EndedAt: op.EndedAt, ExpiresAt: op.ExpiresAt, UpdatedAt: op.UpdatedAt,
 	}
 	if r.Level == "" {
 		r.Level = string(causeway.LevelInfo)
@@ -103,9 +144,9 @@ func orNull(id int64) *int64 {
 	return &id
 }
 
-// withoutNUL removes what jsonb can't hold: the character U+0000 in its JSON spelling.
-func withoutNUL(s string) string {
-	if !strings.Contains(s, `\u0000`) {
+// cleanJSON replaces what JSON may hold and jsonb can't: the character U+0000, which goes, and halves of surrogate pairs.
+func cleanJSON(s string) string {
+	if !strings.Contains(s, `\u0000`) && !strings.Contains(strings.ToLower(s), `\ud`) {
 		return s
 	}
 	var b strings.Builder
@@ -114,14 +155,32 @@ func withoutNUL(s string) string {
 			b.WriteByte(s[i])
 			continue
 		}
-		if strings.HasPrefix(s[i:], `\u0000`) {
-			i += 5
+		if s[i+1] != 'u' || i+6 > len(s) {
+			b.WriteString(s[i : i+2]) // any other escape, a doubled backslash among them
+			i++
 			continue
 		}
-		b.WriteString(s[i : i+2]) // any other escape, a doubled backslash among them
-		i++
+		switch code := strings.ToLower(s[i+2 : i+6]); {
+		case code == "0000":
+		case code >= "d800" && code <= "dbff" && lowSurrogate(s[i+6:]):
+			b.WriteString(s[i : i+12])
+			i += 6
+		case code >= "d800" && code <= "dfff":
+			b.WriteString(`\ufffd`)
+		default:
+			b.WriteString(s[i : i+6])
+		}
+		i += 5
 	}
 	return b.String()
+}
+
+func lowSurrogate(s string) bool {
+	if len(s) < 6 || s[:2] != `\u` {
+		return false
+	}
+	code := strings.ToLower(s[2:6])
+	return code >= "dc00" && code <= "dfff"
 }
 
 var messageColumns = []string{
@@ -130,18 +189,18 @@ var messageColumns = []string{
 }
 
 func (l *Logs) writeMessages(ctx context.Context, messages []causeway.Message) error {
-	if len(messages) == 0 {
-		return nil
-	}
-	_, err := l.pool.CopyFrom(ctx, pgx.Identifier{"message"}, messageColumns, pgx.CopyFromSlice(len(messages), func(i int) ([]any, error) {
-		m := &messages[i]
-		return []any{
-			m.EnvironmentID, m.OperationID, m.CreatedAt, m.Seq, orText(string(m.Level), "info"), orText(m.Kind, "log"), orText(m.Source, "internal"),
-			textOrNull(m.Context), strings.ReplaceAll(strings.ToValidUTF8(m.Text, "\uFFFD"), "\x00", ""),
-			jsonOrNull(m.Error), jsonOrNull(m.Request), jsonOrNull(m.Response), jsonOrNull(m.Retry), jsonOrNull(m.Meta),
-			m.EndedAt, m.DurationMs,
-		}, nil
-	}))
+	err := writeParts(messages, l.lost, func(part []causeway.Message) error {
+		_, err := l.pool.CopyFrom(ctx, pgx.Identifier{"message"}, messageColumns, pgx.CopyFromSlice(len(part), func(i int) ([]any, error) {
+			m := &part[i]
+			return []any{
+				m.EnvironmentID, m.OperationID, m.CreatedAt, m.Seq, orText(string(m.Level), "info"), orText(m.Kind, "log"), orText(m.Source, "internal"),
+				textOrNull(m.Context), strings.ReplaceAll(strings.ToValidUTF8(m.Text, "\uFFFD"), "\x00", ""),
+				jsonOrNull(m.Error), jsonOrNull(m.Request), jsonOrNull(m.Response), jsonOrNull(m.Retry), jsonOrNull(m.Meta),
+				m.EndedAt, m.DurationMs,
+			}, nil
+		}))
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("write %d messages: %w", len(messages), err)
 	}
@@ -162,16 +221,23 @@ func textOrNull(s string) any {
 	return s
 }
 
-// jsonOrNull passes JSON on, or what can be said of a text that is none: one bad line must not lose a batch.
-func jsonOrNull(raw json.RawMessage) any {
+// storable is JSON as it can be stored; a text that is none is replaced, so that one bad line doesn't lose a batch.
+func storable(raw json.RawMessage) json.RawMessage {
 	switch {
 	case len(raw) == 0:
 		return nil
 	case !json.Valid(raw):
 		return json.RawMessage(`"(not JSON)"`)
 	default:
-		return json.RawMessage(withoutNUL(string(raw)))
+		return json.RawMessage(cleanJSON(strings.ToValidUTF8(string(raw), "\uFFFD")))
 	}
+}
+
+func jsonOrNull(raw json.RawMessage) any {
+	if raw = storable(raw); raw == nil {
+		return nil
+	}
+	return raw
 }
 
 // ExpireOperations ends operations that wait or run past the time that they were given: as timeout, or as cancelled where

@@ -81,7 +81,7 @@ func (l *Logs) SearchOperations(ctx context.Context, environmentID int64, f LogF
 	}
 	var page LogPage
 	for to := f.To; to.After(oldest); to = to.Add(-searchWindow) {
-		from := to.Add(-searchWindow)
+		from := to.Add(-searchWindow + time.Microsecond) // both bounds are part of the window
 		if from.Before(oldest) {
 			from = oldest
 		}
@@ -93,6 +93,9 @@ func (l *Logs) SearchOperations(ctx context.Context, environmentID int64, f LogF
 		}
 		page.Operations = append(page.Operations, found.Operations...)
 		if page.Next = found.Next; len(page.Operations) >= f.Limit {
+			if last := page.Operations[len(page.Operations)-1]; page.Next == "" && from.After(oldest) {
+				page.Next = logCursor(last.CreatedAt, last.ID) // there may be more on the days before
+			}
 			return page, nil
 		}
 	}
@@ -240,8 +243,7 @@ func (l *Logs) OperationMessages(ctx context.Context, environmentID int64, opera
 		where += " and search @@ to_tsquery('simple', @query)"
 		args["query"] = q
 	}
-	rows, err := l.pool.Query(ctx, `select environment_id, operation_id, created_at, seq, level, kind, source, coalesce(context, ''), text,
-		error, request, response, retry, meta, ended_at, coalesce(duration_ms, 0) from message where `+where+
+	rows, err := l.pool.Query(ctx, "select "+messageListColumns+" from message where "+where+
 		" order by created_at "+order+", seq "+order+" limit @limit", args)
 	if err != nil {
 		return MessagePage{}, fmt.Errorf("messages of operation %s: %w", operationID, err)
@@ -272,6 +274,9 @@ func messagePage(found []causeway.Message, f MessageFilter) MessagePage {
 	}
 	return page
 }
+
+const messageListColumns = `environment_id, operation_id, created_at, seq, level, kind, source, coalesce(context, ''), text,
+  error, request, response, retry, meta, ended_at, coalesce(duration_ms, 0)`
 
 func scanMessage(row pgx.CollectableRow) (causeway.Message, error) {
 	var m causeway.Message
@@ -307,4 +312,39 @@ func parseLogCursor(cursor string) (time.Time, string, error) {
 
 func badCursor() error {
 	return &causeway.Error{Code: "invalid_body", Status: http.StatusBadRequest, Message: "cursor: this is none that a page has given"}
+}
+
+// ChangedOperations returns operations of an environment that were written after a moment, the oldest change first. It is how
+// a live view hears of what other processes log. It looks at operations of the hour before only.
+func (l *Logs) ChangedOperations(ctx context.Context, environmentID int64, after time.Time, limit int) ([]causeway.Operation, error) {
+	if l.pool == nil {
+		return nil, ErrLogsDisabled
+	}
+	rows, err := l.pool.Query(ctx, "select "+operationColumns+` from operation o
+ where o.environment_id = $1 and o.created_at >= $2::timestamptz - interval '1 hour' and o.updated_at > $2 order by o.updated_at limit $3`, environmentID, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("changed operations of environment %d: %w", environmentID, err)
+	}
+	found, err := pgx.CollectRows(rows, scanOperation)
+	if err != nil {
+		return nil, fmt.Errorf("changed operations of environment %d: %w", environmentID, err)
+	}
+	return found, nil
+}
+
+// NewMessages returns messages of an operation that were made after a moment, oldest first.
+func (l *Logs) NewMessages(ctx context.Context, environmentID int64, operationID string, after time.Time, limit int) ([]causeway.Message, error) {
+	if l.pool == nil {
+		return nil, ErrLogsDisabled
+	}
+	rows, err := l.pool.Query(ctx, "select "+messageListColumns+` from message
+ where environment_id = $1 and operation_id = $3 and created_at > $2 order by created_at, seq limit $4`, environmentID, after, operationID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("new messages of operation %s: %w", operationID, err)
+	}
+	found, err := pgx.CollectRows(rows, scanMessage)
+	if err != nil {
+		return nil, fmt.Errorf("new messages of operation %s: %w", operationID, err)
+	}
+	return found, nil
 }
