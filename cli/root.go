@@ -61,6 +61,7 @@ func New() *cobra.Command {
 	}
 	add("use", newIntegrations(), newConnections(), newRun(), newLogs())
 	add("run", newConfig(), newVersion())
+	add("project", newInit())
 	return root
 }
 

@@ -328,7 +328,7 @@ interface Base<Metadata extends Schema | undefined, Checkpoint extends Schema | 
 }
 
 /** What an action and an on-event script get. */
-export interface NangoAction<Metadata extends Schema | undefined = undefined, Checkpoint extends Schema | undefined = undefined> extends Base<Metadata, Checkpoint> {}
+export interface NangoAction<Metadata extends Schema | undefined = any, Checkpoint extends Schema | undefined = any> extends Base<Metadata, Checkpoint> {}
 
 /** A record as it is stored. */
 export type Stored<T> = T & {
@@ -336,7 +336,7 @@ export type Stored<T> = T & {
 };
 
 /** What a sync and its onWebhook get. */
-export interface NangoSync<M extends Models = Record<string, z.ZodType<any>>, Metadata extends Schema | undefined = undefined, Checkpoint extends Schema | undefined = undefined>
+export interface NangoSync<M extends Models = Record<string, z.ZodType<any>>, Metadata extends Schema | undefined = any, Checkpoint extends Schema | undefined = any>
     extends Base<Metadata, Checkpoint> {
     /** When the last run that succeeded began; undefined in the first. */
     readonly lastSyncDate?: Date | undefined;
