@@ -104,6 +104,13 @@ func (l *Logs) Operation(op causeway.Operation) {
 	defer l.mu.Unlock()
 	if known := l.operations[op.ID]; known != nil {
 		if !op.UpdatedAt.Before(known.UpdatedAt) {
+			// Who asked and what for is known only to who began it.
+			if op.Actor == nil {
+				op.Actor = known.Actor
+			}
+			if op.Request == nil {
+				op.Request = known.Request
+			}
 			*known = op
 		}
 		return

@@ -49,8 +49,8 @@ select environment_id, id, created_at, type, action, state, level, integration_i
   from jsonb_populate_recordset(null::operation, $1)
 on conflict (environment_id, created_at, id) do update
    set state = excluded.state, level = excluded.level, integration_id = excluded.integration_id, connection_id = excluded.connection_id,
-       function_id = excluded.function_id, run_uid = excluded.run_uid, names = excluded.names, actor = excluded.actor,
-       request = excluded.request, response = excluded.response, error = excluded.error, meta = excluded.meta,
+       function_id = excluded.function_id, run_uid = excluded.run_uid, names = excluded.names, actor = coalesce(excluded.actor, o.actor),
+       request = coalesce(excluded.request, o.request), response = excluded.response, error = excluded.error, meta = excluded.meta,
        started_at = excluded.started_at, ended_at = excluded.ended_at, expires_at = excluded.expires_at,
        updated_at = excluded.updated_at, duration_ms = excluded.duration_ms
  where o.updated_at < excluded.updated_at`

@@ -503,6 +503,7 @@ func raceSeed(t *testing.T) uint64 {
 }
 
 func TestNothingIsLostOrDoubledInARace(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	r := newRace(t, raceSeed(t))
 	left := r.loose(1000, 15*time.Second)
 	twice, claims, order, counters, shares := r.witnesses()
@@ -528,6 +529,7 @@ func TestNothingIsLostOrDoubledInARace(t *testing.T) {
 
 // TestTheRaceFindsAMissingLock leaves the lane's lock out of insert and admission: the race has to notice.
 func TestTheRaceFindsAMissingLock(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	r := newRace(t, raceSeed(t))
 	unlockedCreate := strings.Replace(storage.CreateRunSQL, "     for update\n", "", 1)
 	require.NotEqual(t, storage.CreateRunSQL, unlockedCreate)
