@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.temporal.io/sdk/activity"
 
 	"github.com/causeway-dev/causeway/script"
 	"github.com/causeway-dev/causeway/storage"
@@ -71,6 +72,7 @@ func (d *Deploys) ApplyDeploy(ctx context.Context, ref DeployRef) (bool, error) 
 		return pending.State == storage.DeployApplied, nil // repeated
 	}
 	defer d.Notify(ctx, ref.UID)
+	defer beat(ctx)()
 	failure, err := d.compile(ctx, pending.Bundles)
 	if err != nil {
 		return false, err
@@ -90,6 +92,32 @@ func (d *Deploys) ApplyDeploy(ctx context.Context, ref DeployRef) (bool, error) 
 		d.Stop(ctx, c)
 	}
 	return true, err
+}
+
+// beat sends heartbeats until it is stopped: a compilation may take longer than the time after which an activity counts as lost.
+func beat(ctx context.Context) (stop func()) {
+	if !activity.IsActivity(ctx) {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		t := time.NewTicker(heartbeatEvery)
+		defer t.Stop()
+		for {
+			activity.RecordHeartbeat(ctx)
+			select {
+			case <-ctx.Done():
+				return
+			case <-t.C:
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // compile lowers the bundles that aren't there yet, all in one process. The first that fails ends the deploy.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	causeway "github.com/causeway-dev/causeway"
+	"github.com/causeway-dev/causeway/dispatch"
 	"github.com/causeway-dev/causeway/storage"
 )
 
@@ -20,6 +21,8 @@ const Reconcile = "Reconcile"
 
 const (
 	bellAge      = 15 * time.Second // an admitted run that waits for longer is started again
+	lookAge      = 60 * time.Second // a run that takes longer is looked up in Temporal now and then
+	looks        = 50               // how many of those in a pass
 	deployAge    = 60 * time.Second
 	closesAtOnce = 8
 )
@@ -29,6 +32,9 @@ type ReconcileStore interface {
 	DeclareDead(ctx context.Context) (int64, error)
 	OverdueRuns(ctx context.Context) ([]storage.Over, error)
 	RunsToRing(ctx context.Context, age time.Duration) ([]causeway.RunRef, error)
+	LongRuns(ctx context.Context, age time.Duration, limit int) ([]causeway.RunRef, error)
+	Owner(ctx context.Context, environmentID, runID int64) (storage.Ownership, error)
+	CancelRun(ctx context.Context, environmentID, runID int64, by string) (storage.Cancelling, error)
 	LanesWithRoom(ctx context.Context) ([]storage.LaneRef, error)
 	RequestedSyncs(ctx context.Context) ([]storage.SyncRef, error)
 	OpenRequested(ctx context.Context, environmentID, syncID int64) (*causeway.RunRef, error)
@@ -43,6 +49,8 @@ type ReconcileStore interface {
 type ReconcileDispatch interface {
 	Starter
 	Follower
+	Restart(ctx context.Context, ref causeway.RunRef) (dispatch.Execution, error)
+	Execution(ctx context.Context, ref causeway.RunRef) (dispatch.Execution, error)
 	AdmitWaiting(ctx context.Context, environmentID int64, lane causeway.Lane) error
 	Ring(ctx context.Context, group int) error
 	StartDeploy(ctx context.Context, environmentID int64, uid uuid.UUID) error
@@ -71,7 +79,7 @@ func (r *Reconciler) Reconcile(ctx context.Context) error {
 		name string
 		do   func(context.Context) (int, error)
 	}{
-		{"dead", r.dead}, {"over", r.over}, {"bell", r.bell}, {"room", r.room}, {"asked", r.asked}, {"schedule", r.schedule}, {"recount", r.Store.RecountLanes}, {"deploy", r.deploys},
+		{"dead", r.dead}, {"over", r.over}, {"bell", r.bell}, {"room", r.room}, {"asked", r.asked}, {"schedule", r.schedule}, {"recount", r.Store.RecountLanes}, {"deploy", r.deploys}, {"workflow", r.workflows},
 	} {
 		n, err := step.do(ctx)
 		if n > 0 {
@@ -130,14 +138,71 @@ func (r *Reconciler) end(ctx context.Context, o storage.Over) error {
 	return nil
 }
 
+// bell starts the workflows again that should go on. One that was ended by hand ends its run.
 func (r *Reconciler) bell(ctx context.Context) (int, error) {
 	all, err := r.Store.RunsToRing(ctx, bellAge)
+	repaired := 0
 	for _, ref := range all {
-		if err := r.Dispatch.StartRun(ctx, ref); err != nil {
-			return len(all), err
+		execution, err := r.Dispatch.Restart(ctx, ref)
+		if err != nil {
+			return repaired, err
 		}
+		switch execution {
+		case dispatch.ExecutionTerminated:
+			err = r.orphan(ctx, ref, causeway.Outcome{State: causeway.RunCancelled, Code: causeway.CodeTerminated, Message: "its workflow was ended by hand"})
+		case dispatch.ExecutionCancelled:
+			err = r.orphan(ctx, ref, causeway.Outcome{State: causeway.RunCancelled, Code: causeway.CodeScriptAborted, Message: "cancelled"})
+		case dispatch.ExecutionClosed:
+			err = r.orphan(ctx, ref, causeway.Outcome{State: causeway.RunFailed, Code: causeway.CodeOutcomeUnknown, Message: "its workflow ended before it"})
+		case dispatch.ExecutionMissing: // it was started just now
+		case dispatch.ExecutionOpen: // it waits for a worker
+			continue
+		}
+		if err != nil {
+			return repaired, err
+		}
+		repaired++
 	}
-	return len(all), err
+	return repaired, err
+}
+
+// orphan ends a run whose workflow has ended, if it still is as it was: waiting for that execution, or without a live owner.
+func (r *Reconciler) orphan(ctx context.Context, ref causeway.RunRef, out causeway.Outcome) error {
+	owner, err := r.Store.Owner(ctx, ref.EnvironmentID, ref.RunID)
+	if errors.Is(err, causeway.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	waiting := owner.State == causeway.RunWaiting
+	if waiting && ref.Attempt > 0 && owner.Attempt >= ref.Attempt || !waiting && owner.Alive {
+		return nil
+	}
+	return r.end(ctx, storage.Over{Ref: ref, Waiting: waiting, Fence: owner.Fence, Outcome: out})
+}
+
+// workflows looks up runs that take long. One whose workflow was ended by hand is to stop: its owner hears of that with its next renewal.
+func (r *Reconciler) workflows(ctx context.Context) (int, error) {
+	all, err := r.Store.LongRuns(ctx, lookAge, looks)
+	stopped := 0
+	for _, ref := range all {
+		execution, err := r.Dispatch.Execution(ctx, ref)
+		if errors.Is(err, causeway.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return stopped, err
+		}
+		if execution == dispatch.ExecutionOpen || execution == dispatch.ExecutionMissing {
+			continue // missing: the namespace was lost; the script goes on
+		}
+		if _, err := r.Store.CancelRun(ctx, ref.EnvironmentID, ref.RunID, "temporal"); err != nil && !errors.Is(err, causeway.ErrNotFound) {
+			return stopped, err
+		}
+		stopped++
+	}
+	return stopped, err
 }
 
 func (r *Reconciler) room(ctx context.Context) (int, error) {

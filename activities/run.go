@@ -47,17 +47,28 @@ const (
 	handOverAfter  = 2 * time.Second
 	heartbeatEvery = 5 * time.Second
 	slotEvery      = 250 * time.Millisecond
+	drainingWait   = 2 * time.Second  // a process that stops sends who waits for a slot to another one after this
 	stopWithin     = 15 * time.Second // how long a script that was told to stop is waited for
 )
+
+// Attending names a run that somebody waits for.
+type Attending struct {
+	causeway.RunRef
+	// Cancelled: the execution was asked to end when no activity of it could hear of that.
+	Cancelled bool `json:"cancelled,omitempty"`
+}
 
 // Registry is the worker's: it runs scripts, each in a slot, and knows those that run in this process.
 type Registry interface {
 	WorkerID() string
 	// Reserve takes a script slot and a runner slot together, without waiting.
 	Reserve(ref causeway.RunRef) (Reservation, bool)
-	Find(runID int64) (Execution, bool)
-	// Died says that this process was declared dead: it aborts everything and registers anew.
-	Died()
+	// Find returns the script of this attempt of a run, if it runs here.
+	Find(ref causeway.RunRef) (Execution, bool)
+	// Draining says that this process takes no more runs.
+	Draining() bool
+	// Died says that this process was declared dead under an id: it aborts everything and registers anew.
+	Died(workerID string)
 }
 
 // Reservation is a slot that a run may take.
@@ -99,6 +110,8 @@ type Runs struct {
 	Shut   func(ctx context.Context, ref causeway.RunRef, fence int64) error
 	Ended  func(ref causeway.RunRef, out causeway.Outcome) // writes the end of the run's operation
 	Logger *slog.Logger
+
+	claims claims
 }
 
 // Perform takes a slot, claims the run, starts its script and waits for two seconds. A script that goes on is handed over.
@@ -120,19 +133,22 @@ func (r *Runs) Perform(ctx context.Context, ref causeway.RunRef) (Report, error)
 }
 
 // Attend waits for a script that runs in this process.
-func (r *Runs) Attend(ctx context.Context, ref causeway.RunRef) (Report, error) {
-	ex, here := r.Registry.Find(ref.RunID)
+func (r *Runs) Attend(ctx context.Context, in Attending) (Report, error) {
+	ex, here := r.Registry.Find(in.RunRef)
 	if !here {
-		return r.Settle(ctx, ref)
+		return r.Settle(ctx, in)
 	}
-	return r.attend(ctx, ref, ex)
+	if in.Cancelled {
+		ex.Abort(script.ReasonCancelled, causeway.CodeScriptAborted)
+	}
+	return r.attend(ctx, in.RunRef, ex)
 }
 
 // RunScript claims a run, perhaps again, and waits for its end. Without a free slot it waits for one.
 func (r *Runs) RunScript(ctx context.Context, ref causeway.RunRef) (Report, error) {
 	t := time.NewTicker(slotEvery)
 	defer t.Stop()
-	for {
+	for began := time.Now(); ; {
 		ex, report, err := r.begin(ctx, ref)
 		if err != nil {
 			return report, err
@@ -140,7 +156,7 @@ func (r *Runs) RunScript(ctx context.Context, ref causeway.RunRef) (Report, erro
 		if ex != nil {
 			return r.attend(ctx, ref, ex)
 		}
-		if report.Status != Busy {
+		if report.Status != Busy || r.Registry.Draining() && time.Since(began) > drainingWait {
 			return report, nil
 		}
 		activity.RecordHeartbeat(ctx)
@@ -193,20 +209,30 @@ func (r *Runs) interrupted(ctx context.Context, ref causeway.RunRef, ex Executio
 
 // begin claims a run and starts its script, or finds it running here. Without an execution the report says why there is none.
 func (r *Runs) begin(ctx context.Context, ref causeway.RunRef) (Execution, Report, error) {
-	if ex, here := r.Registry.Find(ref.RunID); here {
+	leave, err := r.claims.enter(ctx, ref.RunID)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	defer leave()
+	if ex, here := r.Registry.Find(ref); here {
 		return ex, Report{}, nil
 	}
 	slot, free := r.Registry.Reserve(ref)
 	if !free {
 		return nil, Report{Status: Busy}, nil
 	}
-	claim, err := r.Store.ClaimRun(ctx, ref.EnvironmentID, ref.RunID, r.Registry.WorkerID(), ref.Attempt)
+	worker := r.Registry.WorkerID()
+	claim, err := r.Store.ClaimRun(ctx, ref.EnvironmentID, ref.RunID, worker, ref.Attempt)
 	if err == nil && (claim.Verdict == storage.Claimed || claim.Verdict == storage.Resume) {
 		return slot.Begin(ref, claim), Report{}, nil
 	}
 	slot.Release()
 	if err != nil {
 		return nil, Report{}, err
+	}
+	if claim.Verdict == storage.Dead {
+		r.Registry.Died(worker)
+		return nil, Report{Status: Busy}, nil
 	}
 	report, err := r.refused(ctx, ref, claim)
 	return nil, report, err
@@ -217,9 +243,6 @@ func (r *Runs) refused(ctx context.Context, ref causeway.RunRef, claim storage.C
 	switch claim.Verdict {
 	case storage.Ended:
 		return r.ended(ctx, ref)
-	case storage.Dead:
-		r.Registry.Died()
-		return Report{Status: Busy}, nil
 	case storage.NotAdmitted:
 		r.Logger.Warn("a run was started before it was admitted, or for an attempt that is past", "run", ref.RunID, "attempt", ref.Attempt)
 		return Report{Status: NotAdmitted}, nil
@@ -233,7 +256,7 @@ func (r *Runs) refused(ctx context.Context, ref causeway.RunRef, claim storage.C
 		return r.lost(ctx, ref, claim.Fence)
 	case storage.Held:
 		return r.held(ctx, ref, claim)
-	case storage.Claimed, storage.Resume:
+	case storage.Claimed, storage.Resume, storage.Dead:
 	}
 	return Report{}, fmt.Errorf("run %d: unexpected verdict %s", ref.RunID, claim.Verdict)
 }
@@ -244,7 +267,7 @@ func (r *Runs) held(ctx context.Context, ref causeway.RunRef, claim storage.Clai
 	if claim.Owner != r.Registry.WorkerID() {
 		return Report{Status: HandedOver, Queue: causeway.QueueSelf(claim.Owner)}, nil
 	}
-	if _, here := r.Registry.Find(ref.RunID); here {
+	if _, here := r.Registry.Find(ref); here {
 		return Report{Status: HandedOver, Queue: causeway.QueueSelf(claim.Owner)}, nil
 	}
 	if ref.Kind == causeway.RunSync {
@@ -297,8 +320,14 @@ func (r *Runs) ended(ctx context.Context, ref causeway.RunRef) (Report, error) {
 }
 
 // Settle says what has become of a run whose process isn't heard: it has ended, it is lost, another process shall go on with it, or it
-// still runs there.
-func (r *Runs) Settle(ctx context.Context, ref causeway.RunRef) (Report, error) {
+// still runs there. A cancelled one that nobody runs is ended.
+func (r *Runs) Settle(ctx context.Context, in Attending) (Report, error) {
+	ref := in.RunRef
+	leave, err := r.claims.enter(ctx, ref.RunID)
+	if err != nil {
+		return Report{}, err
+	}
+	defer leave()
 	owner, err := r.Store.Owner(ctx, ref.EnvironmentID, ref.RunID)
 	if errors.Is(err, causeway.ErrNotFound) {
 		return r.ended(ctx, ref)
@@ -306,17 +335,23 @@ func (r *Runs) Settle(ctx context.Context, ref causeway.RunRef) (Report, error) 
 	if err != nil {
 		return Report{}, err
 	}
+	cancelled := causeway.Outcome{State: causeway.RunCancelled, Code: causeway.CodeScriptAborted, Message: "cancelled"}
+	waiting := owner.State == causeway.RunWaiting
 	switch {
-	case owner.State == causeway.RunWaiting:
+	case ref.Attempt > 0 && (owner.Attempt > ref.Attempt || waiting && owner.Attempt == ref.Attempt): // a later attempt has its own execution
+		return Report{Status: NotAdmitted}, nil
+	case waiting && in.Cancelled:
+		return r.close(ctx, ref, owner.Fence, true, cancelled)
+	case waiting:
 		return Report{Status: Busy}, nil
 	case owner.Alive && owner.WorkerID != r.Registry.WorkerID():
 		return Report{Status: HandedOver, Queue: causeway.QueueSelf(owner.WorkerID)}, nil
 	case owner.Alive:
 		return r.held(ctx, ref, storage.Claim{Verdict: storage.Held, Fence: owner.Fence, Owner: owner.WorkerID})
-	case ref.Kind == causeway.RunSync && !owner.Cancelled:
-		return Report{Status: ToResume}, nil
+	case ref.Kind == causeway.RunSync && (owner.Cancelled || in.Cancelled):
+		return r.close(ctx, ref, owner.Fence, false, cancelled)
 	case ref.Kind == causeway.RunSync:
-		return r.close(ctx, ref, owner.Fence, false, causeway.Outcome{State: causeway.RunCancelled, Code: causeway.CodeScriptAborted, Message: "cancelled"})
+		return Report{Status: ToResume}, nil
 	default:
 		return r.lost(ctx, ref, owner.Fence)
 	}

@@ -36,6 +36,8 @@ type Options struct {
 	Logger *slog.Logger
 	// HashConnections hides connection ids in search attributes behind a keyed hash under this key; nil: they are plain.
 	HashConnections []byte
+	// Logs gets the operation of a run when its workflow is started; nil: nobody does.
+	Logs interface{ Operation(op causeway.Operation) }
 }
 
 // Dispatcher starts, rings and cancels workflows.
@@ -43,28 +45,43 @@ type Dispatcher struct {
 	Options
 	mu      sync.Mutex
 	waiting map[uuid.UUID]map[chan struct{}]struct{}
+	ended   recent
+	stop    func(runID int64) // stops a script of this process; nil: it runs none
 }
 
 // New makes a dispatcher.
 func New(o Options) *Dispatcher {
-	return &Dispatcher{Options: o, waiting: map[uuid.UUID]map[chan struct{}]struct{}{}}
+	return &Dispatcher{Options: o, waiting: map[uuid.UUID]map[chan struct{}]struct{}{}, ended: newRecent()}
+}
+
+// StopHere says how a script that runs in this process is stopped. A cancel by a caller in the same process then takes no detour.
+func (d *Dispatcher) StopHere(stop func(runID int64)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stop = stop
 }
 
 // StartRun starts the workflow of an admitted run. Starting it again is fine: its id derives from the run's. A run that has ended is left
 // alone.
 func (d *Dispatcher) StartRun(ctx context.Context, ref causeway.RunRef) error {
+	_, err := d.startRun(ctx, ref)
+	return err
+}
+
+// startRun returns the id of the workflow when it had been started before.
+func (d *Dispatcher) startRun(ctx context.Context, ref causeway.RunRef) (before string, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWithin)
 	defer cancel()
 	run, err := d.Store.Run(ctx, ref.EnvironmentID, ref.RunID)
 	if errors.Is(err, causeway.ErrNotFound) {
-		return nil
+		return "", nil
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	environment, err := d.Store.Environment(ctx, ref.EnvironmentID)
 	if err != nil {
-		return err
+		return "", err
 	}
 	pool := environment.Settings.Pool
 	if pool == "" {
@@ -72,22 +89,27 @@ func (d *Dispatcher) StartRun(ctx context.Context, ref causeway.RunRef) error {
 	}
 	ref.Resumable = run.Kind == causeway.RunSync
 	how := shapes[run.Lane]
+	if d.Logs != nil && run.State == causeway.RunWaiting {
+		d.Logs.Operation(waiting(environment, run, how.startWithin))
+	}
+	id := workflowID(run, ref.Attempt)
 	_, err = d.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                    workflowID(run, ref.Attempt),
-		TaskQueue:             how.queue(pool),
-		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-		WorkflowRunTimeout:    how.startWithin + run.FinishWithin + lastNet,
-		EnableEagerStart:      true,
-		TypedSearchAttributes: d.attributes(environment, run),
-		Priority:              temporal.Priority{PriorityKey: how.priority, FairnessKey: strconv.FormatInt(ref.EnvironmentID, 10)},
+		ID:                                       id,
+		TaskQueue:                                how.queue(pool),
+		WorkflowIDReusePolicy:                    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		WorkflowRunTimeout:                       how.startWithin + run.FinishWithin + lastNet,
+		EnableEagerStart:                         true,
+		TypedSearchAttributes:                    d.attributes(environment, run),
+		Priority:                                 temporal.Priority{PriorityKey: how.priority, FairnessKey: strconv.FormatInt(ref.EnvironmentID, 10)},
 	}, how.workflow, ref)
-	if _, running := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); running {
-		return nil
+	if _, known := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); known {
+		return id, nil
 	}
 	if err != nil {
-		return fmt.Errorf("start the workflow of run %d: %w", ref.RunID, err)
+		return "", fmt.Errorf("start the workflow of run %d: %w", ref.RunID, err)
 	}
-	return nil
+	return "", nil
 }
 
 // shape is how the runs of a lane are executed.
@@ -115,6 +137,18 @@ func workflowID(run *causeway.Run, attempt int) string {
 		return fmt.Sprintf("%s:%s:%d", run.Kind, run.RunUID, attempt)
 	default:
 		return fmt.Sprintf("%s:%s", run.Kind, run.RunUID)
+	}
+}
+
+// currentAttempt is the attempt whose execution a living run has, or gets next; 0: its kind has no attempts.
+func currentAttempt(run *causeway.Run) int {
+	switch {
+	case !run.Opts.Async:
+		return 0
+	case run.State == causeway.RunWaiting:
+		return run.Attempt + 1
+	default:
+		return run.Attempt
 	}
 }
 
@@ -165,17 +199,19 @@ func cut(s string) string {
 
 // CancelRun tells the workflow of a run to stop. It is a bell: the row says so too, and its owner hears of it with its next renewal.
 func (d *Dispatcher) CancelRun(ctx context.Context, ref causeway.RunRef) {
+	d.mu.Lock()
+	stop := d.stop
+	d.mu.Unlock()
+	if stop != nil {
+		stop(ref.RunID)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWithin)
 	defer cancel()
 	run, err := d.Store.Run(ctx, ref.EnvironmentID, ref.RunID)
 	if err != nil {
 		return // it has ended, or the reconciler will see to it
 	}
-	attempt := 0
-	if run.Opts.Async {
-		attempt = max(1, run.Attempt)
-	}
-	if err := d.Client.CancelWorkflow(ctx, workflowID(run, attempt), ""); err != nil {
+	if err := d.Client.CancelWorkflow(ctx, workflowID(run, currentAttempt(run)), ""); err != nil {
 		d.Logger.Debug("a cancel bell was not heard", "run", ref.RunID, "error", err)
 	}
 }
@@ -239,13 +275,18 @@ func (d *Dispatcher) StartDeploy(ctx context.Context, environmentID int64, uid u
 // sync's scheduler is asked. It never fails: what it can't do is made good by the reconciler.
 func (d *Dispatcher) Closed(ctx context.Context, ref causeway.RunRef, c storage.Closed) {
 	ctx = context.WithoutCancel(ctx)
-	d.Ended(ctx, ref.RunUID)
+	if !c.Retry {
+		d.Ended(ctx, ref.RunUID)
+	}
 	if c.Next {
 		d.admit(ctx, ref.EnvironmentID, c.Lane)
 	}
 	if c.Again {
 		next, err := d.Store.OpenRequested(ctx, ref.EnvironmentID, c.SyncID)
 		d.startOr(ctx, next, err)
+	}
+	if c.Repeated && ref.Kind == causeway.RunSync {
+		c.NextDueAt = &time.Time{} // when it is due was told to the first closer, who may not have passed it on
 	}
 	if c.NextDueAt != nil {
 		if err := d.Ask(ctx, ref.EnvironmentID, *c.NextDueAt); err != nil {

@@ -56,6 +56,9 @@ func (d *Dispatcher) listen(uid uuid.UUID, news chan struct{}) {
 		d.waiting[uid] = map[chan struct{}]struct{}{}
 	}
 	d.waiting[uid][news] = struct{}{}
+	if d.ended.has(uid) { // a short run ends before its caller waits
+		news <- struct{}{}
+	}
 }
 
 func (d *Dispatcher) unlisten(uid uuid.UUID, news chan struct{}) {
@@ -81,6 +84,7 @@ func (d *Dispatcher) Ended(ctx context.Context, uid uuid.UUID) {
 func (d *Dispatcher) tell(uid uuid.UUID) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.ended.add(uid)
 	for news := range d.waiting[uid] {
 		select {
 		case news <- struct{}{}:
@@ -93,4 +97,33 @@ func (d *Dispatcher) tell(uid uuid.UUID) bool {
 // Hear passes on what other processes say, until ctx ends.
 func (d *Dispatcher) Hear(ctx context.Context) {
 	d.Redis.SubscribeEnded(ctx, func(uid uuid.UUID) { d.tell(uid) })
+}
+
+// recent remembers the runs that ended last.
+type recent struct {
+	known map[uuid.UUID]struct{}
+	ring  []uuid.UUID
+	next  int
+}
+
+// remembered is how many: what may end between the start of a run and the wait for it, many times over.
+const remembered = 4096
+
+func newRecent() recent {
+	return recent{known: map[uuid.UUID]struct{}{}, ring: make([]uuid.UUID, remembered)}
+}
+
+func (r *recent) add(uid uuid.UUID) {
+	if r.has(uid) {
+		return
+	}
+	delete(r.known, r.ring[r.next])
+	r.ring[r.next] = uid
+	r.known[uid] = struct{}{}
+	r.next = (r.next + 1) % len(r.ring)
+}
+
+func (r *recent) has(uid uuid.UUID) bool {
+	_, ok := r.known[uid]
+	return ok
 }

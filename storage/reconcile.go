@@ -68,6 +68,19 @@ select environment_id, id, uid, kind, lane, attempt, (opts->>'async')::boolean i
 	return pgx.CollectRows(rows, scanRef)
 }
 
+// LongRuns lists runs that a live worker has been running for longer than age. Of many it draws some by lot: each is met sooner or later.
+func (s *Store) LongRuns(ctx context.Context, age time.Duration, limit int) ([]causeway.RunRef, error) {
+	rows, err := s.pool.Query(ctx, `
+select environment_id, id, uid, kind, lane, greatest(attempt - 1, 0), (opts->>'async')::boolean is true from run
+ where state = 'running' and cancel_at is null and started_at < clock_timestamp() - make_interval(secs => $1)
+   and exists (select 1 from worker w where w.id = lease_owner and w.dead_at is null)
+ order by random() limit $2`, pgx.QueryExecModeExec, age.Seconds(), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list long runs: %w", err)
+	}
+	return pgx.CollectRows(rows, scanRef)
+}
+
 // LaneRef names a lane.
 type LaneRef struct {
 	EnvironmentID int64

@@ -170,14 +170,15 @@ type Ownership struct {
 	WorkerID  string
 	Alive     bool // the worker hasn't been declared dead
 	Fence     int64
+	Attempt   int // attempts that were begun
 	Cancelled bool
 }
 
 // Owner says who runs a living run. causeway.ErrNotFound: it has ended.
 func (s *Store) Owner(ctx context.Context, environmentID, runID int64) (Ownership, error) {
 	var o Ownership
-	err := s.pool.QueryRow(ctx, `select r.state, coalesce(r.lease_owner, ''), exists (select from worker w where w.id = r.lease_owner and w.dead_at is null), r.fence, r.cancel_at is not null
-  from run r where r.environment_id = $1 and r.id = $2`, environmentID, runID).Scan(&o.State, &o.WorkerID, &o.Alive, &o.Fence, &o.Cancelled)
+	err := s.pool.QueryRow(ctx, `select r.state, coalesce(r.lease_owner, ''), exists (select from worker w where w.id = r.lease_owner and w.dead_at is null), r.fence, r.attempt, r.cancel_at is not null
+  from run r where r.environment_id = $1 and r.id = $2`, environmentID, runID).Scan(&o.State, &o.WorkerID, &o.Alive, &o.Fence, &o.Attempt, &o.Cancelled)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return o, fmt.Errorf("run %d: %w", runID, causeway.ErrNotFound)
 	}

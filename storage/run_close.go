@@ -75,6 +75,7 @@ type Closed struct {
 	Again     bool       // syncs: it was asked for meanwhile
 	SyncID    int64
 	Repeated  bool // the caller had closed it before; nothing was written
+	Retry     bool // it has not ended: another attempt follows
 }
 
 // CloseRun ends a run that the caller holds or saw with this fence. openedAt is the start of the run by the records database's

@@ -15,8 +15,11 @@ import (
 )
 
 const (
-	maxCrashes   = 3 // runners that a sync may lose before it fails
-	closeWithin  = 30 * time.Second
+	maxCrashes   = 3                      // runners that a sync may lose before it fails
+	closeWithin  = 10 * time.Second       // one try
+	closePause   = time.Second            // between two tries, longer each time
+	closeTries   = 3                      // then what can't be stored is left out
+	softShare    = 80                     // per cent of a sync's time after which it is asked to end gracefully
 	slotWait     = 200 * time.Millisecond // between two looks for a runner slot after a crash
 	errorSummary = 500                    // characters of an error's message in the operation
 )
@@ -24,9 +27,7 @@ const (
 // execute runs a claimed run from its opening in the records database to its close, and reports how it ended.
 func (w *Worker) execute(ctx context.Context, ex *execution) activities.Report {
 	run, openedAt, out := w.prepareAndRun(ctx, ex)
-	// What follows has to happen whatever ended the script.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx) // what follows has to happen whatever ended the script
 	if reason, _ := ex.aborted(); reason == script.ReasonLost {
 		return activities.Report{Status: activities.ToResume} // the run isn't ours any more: nothing of it is written
 	}
@@ -151,7 +152,7 @@ func (w *Worker) start(ctx context.Context, run *script.Run, version *causeway.F
 	lowered, _ := storage.LoweredKey(version.BundleKey)
 	s := script.Start{
 		Program: lowered, Script: run.FunctionName + "-" + run.IntegrationKey, Kind: run.Kind,
-		FinishMs: w.remaining(run).Milliseconds(), TurnLimitMs: w.TurnLimit.Milliseconds(), LoggerLevel: environment.LogLevel, Input: input,
+		FinishMs: w.remaining(run, 100).Milliseconds(), TurnLimitMs: w.TurnLimit.Milliseconds(), LoggerLevel: environment.LogLevel, Input: input,
 		Paginate: w.Paginate(run.Provider),
 		Values: script.Values{
 			ConnectionID: run.ConnectionKey, ProviderConfigKey: run.IntegrationKey, Provider: run.Provider, EnvironmentID: environment.ID, EnvironmentName: environment.Name,
@@ -165,14 +166,15 @@ func (w *Worker) start(ctx context.Context, run *script.Run, version *causeway.F
 	}
 	if run.Kind == causeway.RunSync {
 		s.Values.SyncID = run.SyncUID.String()
+		s.SoftMs = w.remaining(run, softShare).Milliseconds()
 	}
 	_, _ = rand.Read(s.Seed[:]) // never fails
 	return s, nil
 }
 
-// remaining is how long the run may still take. A resumed run has used a part of its time.
-func (w *Worker) remaining(run *script.Run) time.Duration {
-	left := run.FinishWithin
+// remaining is how long it is until a run has used a part of its time, in per cent. A resumed run has used some of it before.
+func (w *Worker) remaining(run *script.Run, part time.Duration) time.Duration {
+	left := run.FinishWithin * part / 100
 	if run.StartedAt != nil {
 		left -= time.Since(*run.StartedAt)
 	}
@@ -221,15 +223,21 @@ func (w *Worker) anotherSlot(ctx context.Context, ex *execution) bool {
 
 // outcome is how a run ended, from how its script did.
 func (w *Worker) outcome(ex *execution, run *script.Run, result script.Result) causeway.Outcome {
+	switch {
+	case result.Crashed && result.Code == "":
+		result.Code, result.Message = causeway.CodeRunnerCrashed, "the process that ran the script died"
+	case result.Code == "" && run.Kind == causeway.RunAction && len(result.Output) > script.MaxOutput:
+		result = script.Result{Code: causeway.CodeOutputTooLarge, Message: fmt.Sprintf("the output has %d bytes, %d are allowed", len(result.Output), script.MaxOutput)}
+	}
 	if result.Code == "" {
 		return causeway.Outcome{State: causeway.RunSucceeded, Output: result.Output, NextSoon: result.Interrupted, Result: &causeway.RunResult{Interrupted: result.Interrupted}}
 	}
 	out := causeway.Outcome{State: causeway.RunFailed, Code: result.Code, Message: result.Message, Error: result.Error}
 	switch reason, code := ex.aborted(); reason {
 	case script.ReasonCancelled:
-		out.State, out.Code, out.Message = causeway.RunCancelled, code, "cancelled"
+		out = causeway.Outcome{State: causeway.RunCancelled, Code: code, Message: "cancelled"}
 	case script.ReasonDrain:
-		out.Code, out.Message = causeway.CodeWorkerStopped, "the worker was stopped"
+		out = causeway.Outcome{State: causeway.RunFailed, Code: causeway.CodeWorkerStopped, Message: "the worker was stopped"}
 	case script.ReasonTimeout, script.ReasonLost, "":
 	}
 	if out.Code == causeway.CodeExecutionTimeout {
@@ -240,36 +248,72 @@ func (w *Worker) outcome(ex *execution, run *script.Run, result script.Result) c
 
 // close ends the run's row and does what follows: counters first, then the control plane, then what the records database kept for the run.
 func (w *Worker) close(ctx context.Context, ex *execution, run *script.Run, openedAt *time.Time, out causeway.Outcome) activities.Report {
+	report := activities.Report{Status: activities.Closed, State: out.State, Code: out.Code}
 	if run != nil {
 		w.sum(ctx, run, &out)
 		if _, err := w.Redis.ReleaseAllLocks(ctx, run.EnvironmentID, run.OperationID); err != nil {
 			w.Logger.Warn("locks of a run were not freed; they end by themselves", "run", ex.ref.RunID, "error", err)
 		}
-		if out.State == causeway.RunFailed && run.Opts.Async {
-			if again, err := w.Store.RetryRun(ctx, run.EnvironmentID, run.RunID, ex.fence); err == nil && again {
-				w.ended(run, out, true)
-				w.Dispatch.Closed(ctx, ex.ref, storage.Closed{Lane: ex.ref.Lane, Next: true})
-				return activities.Report{Status: activities.Closed, State: out.State, Code: out.Code}
-			}
+		if out.State == causeway.RunFailed && run.Opts.Async && w.retry(ctx, ex, run, out) {
+			return report
 		}
 	}
-	closed, err := w.Store.CloseRun(ctx, ex.ref, ex.fence, out, openedAt)
-	if errors.Is(err, storage.ErrStale) {
-		return activities.Report{Status: activities.ToResume} // taken over: the row says by whom
-	}
+	closed, err := w.closeRow(ctx, ex, &out, openedAt)
 	if err != nil {
-		// The row stays with this process; the reconciler closes it when the process is gone.
-		w.Logger.Error("a run could not be closed", "run", ex.ref.RunID, "error", err)
-		return activities.Report{Status: activities.Closed, State: causeway.RunFailed, Code: causeway.CodeOutcomeUnknown}
+		if !errors.Is(err, storage.ErrStale) {
+			w.Logger.Error("a run could not be closed", "run", ex.ref.RunID, "error", err)
+		}
+		return activities.Report{Status: activities.ToResume} // it isn't ours any more, or we have to give it up: the row says what follows
 	}
 	if err := w.Records.CloseRun(ctx, ex.ref.EnvironmentID, ex.ref.RunID); err != nil {
 		w.Logger.Warn("what a run left in the records database was not cleared", "run", ex.ref.RunID, "error", err)
 	}
 	if run != nil {
 		w.ended(run, out, false)
+	} else {
+		w.endedElsewhere(ex.ref, out)
 	}
 	w.Dispatch.Closed(ctx, ex.ref, closed)
-	return activities.Report{Status: activities.Closed, State: out.State, Code: out.Code}
+	report.State, report.Code = out.State, out.Code
+	return report
+}
+
+// retry puts an async action whose attempt failed back into its lane, if it has attempts left.
+func (w *Worker) retry(ctx context.Context, ex *execution, run *script.Run, out causeway.Outcome) bool {
+	again, err := w.Store.RetryRun(ctx, run.EnvironmentID, run.RunID, ex.fence)
+	if err != nil || !again {
+		return false // the close finds out why
+	}
+	w.ended(run, out, true)
+	w.Dispatch.Closed(ctx, ex.ref, storage.Closed{Lane: ex.ref.Lane, Next: true, Retry: true})
+	return true
+}
+
+// closeRow ends the row. While this process holds the run nobody else may, so it is tried until the run or the lease is lost. What keeps
+// being refused, an output that the blob store doesn't take, say, is left out.
+func (w *Worker) closeRow(ctx context.Context, ex *execution, out *causeway.Outcome, openedAt *time.Time) (storage.Closed, error) {
+	for try := 1; ; try++ {
+		limited, cancel := context.WithTimeout(ctx, closeWithin)
+		closed, err := w.Store.CloseRun(limited, ex.ref, ex.fence, *out, openedAt)
+		cancel()
+		reason, _ := ex.aborted()
+		if err == nil || errors.Is(err, storage.ErrStale) || reason == script.ReasonLost || w.base.Err() != nil {
+			return closed, err
+		}
+		w.Logger.Warn("a run could not be closed yet", "run", ex.ref.RunID, "try", try, "error", err)
+		if try == closeTries {
+			if out.Output != nil {
+				out.State, out.Code, out.Message = causeway.RunFailed, scriptFailure(ex.ref.Kind), "the platform could not store the result"
+			}
+			out.Output, out.Error = nil, nil
+		}
+		t := time.NewTimer(min(time.Duration(try)*closePause, 10*closePause))
+		select {
+		case <-t.C:
+		case <-w.base.Done():
+		}
+		t.Stop()
+	}
 }
 
 // sum adds what the run did to its records and checkpoints to its outcome.

@@ -23,7 +23,7 @@ const (
 
 // lease is this process's word that it lives. It is renewed every three seconds; nobody takes the process's runs while it holds.
 type lease struct {
-	store    *storage.Store
+	store    leaseStore
 	length   time.Duration
 	row      storage.WorkerRow
 	registry *registry
@@ -32,12 +32,18 @@ type lease struct {
 
 	mu     sync.Mutex
 	worker string
-	sent   time.Time // when the last good renewal was sent (monotonic)
-	dead   chan struct{}
+	sent   time.Time   // when the last good renewal was sent (monotonic)
+	dead   chan string // ids under which a claim found this process declared dead
 }
 
-func newLease(store *storage.Store, length time.Duration, row storage.WorkerRow, r *registry, log *slog.Logger) *lease {
-	return &lease{store: store, length: length, row: row, registry: r, log: log, dead: make(chan struct{}, 1)}
+// leaseStore is what a lease needs of the control plane.
+type leaseStore interface {
+	RegisterWorker(ctx context.Context, w storage.WorkerRow, lease time.Duration) error
+	RenewWorker(ctx context.Context, id string, lease time.Duration) (cancelled []int64, err error)
+}
+
+func newLease(store leaseStore, length time.Duration, row storage.WorkerRow, r *registry, log *slog.Logger) *lease {
+	return &lease{store: store, length: length, row: row, registry: r, log: log, dead: make(chan string, 1)}
 }
 
 func (l *lease) id() string {
@@ -66,10 +72,10 @@ func (l *lease) register(ctx context.Context) error {
 	return nil
 }
 
-// lost says that a claim found this process declared dead.
-func (l *lease) lost() {
+// lost says that a claim under this id found this process declared dead.
+func (l *lease) lost(id string) {
 	select {
-	case l.dead <- struct{}{}:
+	case l.dead <- id:
 	default:
 	}
 }
@@ -78,20 +84,33 @@ func (l *lease) lost() {
 func (l *lease) run(ctx context.Context) {
 	t := time.NewTicker(renewEvery)
 	defer t.Stop()
+	dead := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-l.dead:
-			l.again(ctx)
+		case id := <-l.dead:
+			if id != l.id() { // that is behind us
+				continue
+			}
+			dead = true
 		case <-t.C:
-			l.renew(ctx)
+		}
+		if dead {
+			dead = !l.again(ctx)
+		} else {
+			dead = !l.renew(ctx)
 		}
 	}
 }
 
-func (l *lease) renew(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, renewWithin)
+// renew renews the lease. false: this process was declared dead, and could not register anew yet.
+func (l *lease) renew(ctx context.Context) bool {
+	within := renewWithin
+	if left := l.left(); left > 0 {
+		within = min(within, left) // when it isn't answered by then, the scripts have to stop
+	}
+	limited, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	sent := time.Now()
 	cancelled, err := l.store.RenewWorker(limited, l.id(), l.length)
@@ -102,26 +121,35 @@ func (l *lease) renew(ctx context.Context) {
 		l.mu.Unlock()
 		l.registry.cancelled(cancelled)
 	case errors.Is(err, storage.ErrDeclaredDead):
-		l.again(ctx)
+		return l.again(ctx)
 	case ctx.Err() != nil:
 	default:
-		l.mu.Lock()
-		age := time.Since(l.sent)
-		l.mu.Unlock()
-		l.log.Warn("the lease could not be renewed", "age_ms", age.Milliseconds(), "error", err)
-		if age > l.length-safety {
+		left := l.left()
+		l.log.Warn("the lease could not be renewed", "left_ms", left.Milliseconds(), "error", err)
+		if left <= 0 {
 			// Nobody else may run beside us: stop before the lease can be over.
 			l.registry.abortAll(script.ReasonLost, "")
 		}
 	}
+	return true
 }
 
-// again aborts everything and registers under a new id.
-func (l *lease) again(ctx context.Context) {
+// left is how long scripts may still run without a renewal.
+func (l *lease) left() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.length - safety - time.Since(l.sent)
+}
+
+// again aborts everything and registers under a new id. false: that has to be tried again.
+func (l *lease) again(ctx context.Context) bool {
 	l.log.Error("this worker was declared dead: all its scripts are stopped, and it registers anew", "worker", l.id())
 	l.registry.abortAll(script.ReasonLost, "")
-	if err := l.register(ctx); err != nil {
+	limited, cancel := context.WithTimeout(ctx, renewWithin)
+	defer cancel()
+	if err := l.register(limited); err != nil {
 		l.log.Error("the worker could not register", "error", err)
-		l.lost() // at the next turn again
+		return false
 	}
+	return true
 }

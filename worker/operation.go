@@ -8,31 +8,18 @@ import (
 	"github.com/google/uuid"
 
 	causeway "github.com/causeway-dev/causeway"
+	"github.com/causeway-dev/causeway/dispatch"
 	"github.com/causeway-dev/causeway/script"
 	"github.com/causeway-dev/causeway/storage"
 )
 
-// operationTypes are the type and action of the operation of a run.
-var operationTypes = map[causeway.RunKind][2]string{
-	causeway.RunSync:    {"sync", "run"},
-	causeway.RunAction:  {"action", "run"},
-	causeway.RunWebhook: {"webhook", "incoming"},
-	causeway.RunEvent:   {"events", "post_connection_creation"},
-}
-
 func (w *Worker) operation(run *script.Run) causeway.Operation {
-	t := operationTypes[run.Kind]
-	op := causeway.Operation{
-		ID: run.OperationID, EnvironmentID: run.EnvironmentID, Type: t[0], Action: t[1], State: causeway.OperationRunning, Level: causeway.LevelInfo,
-		IntegrationID: run.IntegrationID, ConnectionID: run.ConnectionID, FunctionID: run.FunctionID, RunUID: run.RunUID,
-		Names: causeway.OperationNames{Provider: run.Provider, Integration: run.IntegrationKey, Connection: run.ConnectionKey, Function: run.FunctionName},
+	environment, err := w.Store.Environment(context.Background(), run.EnvironmentID) // cached
+	if err != nil {
+		environment = &causeway.Environment{}
 	}
-	if run.Kind == causeway.RunSync {
-		op.Names.Variant = run.Variant
-	}
-	if run.StartedAt != nil {
-		op.StartedAt = run.StartedAt
-	}
+	op := dispatch.OperationOf(environment, &run.Run)
+	op.State = causeway.OperationRunning
 	expires := time.Now().Add(run.FinishWithin + time.Hour)
 	op.ExpiresAt = &expires
 	return op
@@ -112,8 +99,8 @@ func EndOperation(store interface {
 		}
 		op, err := logs.FindOperation(ctx, ref.EnvironmentID, ended.OperationID)
 		if err != nil {
-			t := operationTypes[ref.Kind]
-			op = &causeway.Operation{ID: ended.OperationID, EnvironmentID: ref.EnvironmentID, Type: t[0], Action: t[1], FunctionID: ended.FunctionID, RunUID: ref.RunUID}
+			name, action := dispatch.OperationType(ref.Kind)
+			op = &causeway.Operation{ID: ended.OperationID, EnvironmentID: ref.EnvironmentID, Type: name, Action: action, FunctionID: ended.FunctionID, RunUID: ref.RunUID}
 		}
 		now := time.Now()
 		op.EndedAt, op.UpdatedAt, op.ExpiresAt = &now, now, nil

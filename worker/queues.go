@@ -46,7 +46,11 @@ func options(workflowTasks, local, activitySlots, pollers int) sdk.Options {
 	}
 }
 
+// stickyWorkflows is how many workflows a process keeps in memory between their tasks.
+const stickyWorkflows = 2000
+
 func (q *queues) start() error {
+	sdk.SetStickyWorkflowCacheSize(stickyWorkflows)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.w.serves(QueuesControl) {

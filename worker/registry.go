@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"sync"
+	"time"
 
 	causeway "github.com/causeway-dev/causeway"
 	"github.com/causeway-dev/causeway/activities"
@@ -16,17 +17,18 @@ type registry struct {
 
 	mu      sync.Mutex
 	runs    map[int64]*execution
-	used    map[string]int // script slots by kind
-	closing bool           // no new ones
-	idle    chan struct{}  // closed when closing and empty
+	slots   map[causeway.RunKind]*scriptSlots
+	closing bool          // no new ones
+	idle    chan struct{} // closed when closing and no slot is taken
 }
 
 func newRegistry(w *Worker) *registry {
-	return &registry{w: w, runs: map[int64]*execution{}, used: map[string]int{}, idle: make(chan struct{})}
+	r := &registry{w: w, runs: map[int64]*execution{}, slots: map[causeway.RunKind]*scriptSlots{}, idle: make(chan struct{})}
+	for kind := range scriptTypes {
+		r.slots[kind] = newScriptSlots(w.Slots[string(kind)])
+	}
+	return r
 }
-
-// slotOf is the kind of script slot that a run takes.
-func slotOf(kind causeway.RunKind) string { return string(kind) }
 
 // interactive says whether somebody waits for a run.
 func interactive(lane causeway.Lane) bool {
@@ -36,51 +38,69 @@ func interactive(lane causeway.Lane) bool {
 // WorkerID is the id under which this process holds runs.
 func (r *registry) WorkerID() string { return r.w.lease.id() }
 
-// Died says that this process was declared dead.
-func (r *registry) Died() { r.w.lease.lost() }
+// Died says that this process was declared dead under an id.
+func (r *registry) Died(workerID string) { r.w.lease.lost(workerID) }
 
 // Reserve takes a script slot and a runner slot together, without waiting: nothing is claimed that can't run.
 func (r *registry) Reserve(ref causeway.RunRef) (activities.Reservation, bool) {
-	kind := slotOf(ref.Kind)
 	r.mu.Lock()
-	if r.closing || r.used[kind] >= r.w.Slots[kind] {
+	if r.closing || !r.slots[ref.Kind].take(ref.EnvironmentID, time.Now()) {
 		r.mu.Unlock()
 		return nil, false
 	}
-	r.used[kind]++
 	r.mu.Unlock()
 	slot, ok := r.w.Runners.TryAcquire(ref.EnvironmentID, interactive(ref.Lane))
 	if !ok {
-		r.release(kind)
+		r.release(ref)
 		return nil, false
 	}
-	return &reservation{r, kind, slot}, true
+	return &reservation{r, ref, slot}, true
 }
 
-func (r *registry) release(kind string) {
+func (r *registry) release(ref causeway.RunRef) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.used[kind]--
+	r.slots[ref.Kind].free(ref.EnvironmentID)
 	r.rest()
 }
 
-// rest tells whoever waits for the end of all runs.
+// rest tells whoever waits for the end of all runs. A slot that is taken counts, also while its run is being claimed.
 func (r *registry) rest() {
-	if r.closing && len(r.runs) == 0 {
-		select {
-		case <-r.idle:
-		default:
-			close(r.idle)
+	for _, s := range r.slots {
+		if s.total > 0 {
+			return
 		}
+	}
+	if !r.closing {
+		return
+	}
+	select {
+	case <-r.idle:
+	default:
+		close(r.idle)
 	}
 }
 
-// Find returns the execution of a run in this process.
-func (r *registry) Find(runID int64) (activities.Execution, bool) {
+// Find returns the script of this attempt of a run. The attempt before may still be leaving: its row is already the next one's.
+func (r *registry) Find(ref causeway.RunRef) (activities.Execution, bool) {
+	ex := r.execution(ref.RunID)
+	if ex == nil || ex.ref.Attempt != ref.Attempt {
+		return nil, false
+	}
+	return ex, true
+}
+
+func (r *registry) execution(runID int64) *execution {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ex, ok := r.runs[runID]
-	return ex, ok
+	return r.runs[runID]
+}
+
+// Draining says that this process takes no more runs.
+func (r *registry) Draining() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closing
 }
 
 // abortAll stops every script.
@@ -103,7 +123,7 @@ func (r *registry) all() []*execution {
 // cancelled stops the runs that somebody wants stopped.
 func (r *registry) cancelled(runIDs []int64) {
 	for _, id := range runIDs {
-		if ex, ok := r.Find(id); ok {
+		if ex := r.execution(id); ex != nil {
 			ex.Abort(script.ReasonCancelled, causeway.CodeScriptAborted)
 		}
 	}
@@ -120,14 +140,14 @@ func (r *registry) close() {
 // reservation is a slot that a run may take.
 type reservation struct {
 	registry *registry
-	kind     string
+	ref      causeway.RunRef
 	slot     RunnerSlot
 }
 
 // Release gives the slot back unused.
 func (s *reservation) Release() {
 	s.slot.Release()
-	s.registry.release(s.kind)
+	s.registry.release(s.ref)
 }
 
 // Begin starts the script of a claimed run.
@@ -138,18 +158,23 @@ func (s *reservation) Begin(ref causeway.RunRef, claim storage.Claim) activities
 	ex := &execution{ref: ref, fence: claim.Fence, attempt: claim.Attempt, slot: s.slot, cancel: cancel, done: make(chan struct{})}
 	r.mu.Lock()
 	r.runs[ref.RunID] = ex
+	closing := r.closing
 	r.mu.Unlock()
-	r.w.scripts.Go(func() {
+	if closing && ref.Kind == causeway.RunSync { // the drain has begun while it was claimed
+		ex.Abort(script.ReasonDrain, "")
+	}
+	go func() { // its end is waited for by the drain, through the slot that it holds
 		ex.report = r.w.execute(ctx, ex)
 		cancel(nil)
 		ex.slot.Release()
 		r.mu.Lock()
-		delete(r.runs, ref.RunID)
-		r.used[s.kind]--
-		r.rest()
+		if r.runs[ref.RunID] == ex { // the next attempt may be here already
+			delete(r.runs, ref.RunID)
+		}
 		r.mu.Unlock()
+		r.release(ref)
 		close(ex.done)
-	})
+	}()
 	return ex
 }
 

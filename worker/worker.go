@@ -73,7 +73,6 @@ type Worker struct {
 	queues   *queues
 	base     context.Context // of all scripts
 	end      context.CancelFunc
-	scripts  sync.WaitGroup
 	renewing sync.WaitGroup
 	stopped  context.CancelFunc
 }
@@ -93,6 +92,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 		w.end()
 		return nil, fmt.Errorf("serve the task queues: %w", err)
 	}
+	w.Dispatch.StopHere(func(runID int64) { w.registry.cancelled([]int64{runID}) })
 	w.lease.changed = w.queues.serveSelf // from here on a new id means a new queue
 	run, stop := context.WithCancel(w.base)
 	w.stopped = stop
@@ -142,7 +142,7 @@ func Shut(records *storage.Records) func(ctx context.Context, ref causeway.RunRe
 //
 //  1. It takes no more runs, and its scheduler goes on elsewhere at once.
 //  2. Syncs stop at their next call and are handed back; others go on until the drain time ends.
-//  3. What still runs is closed as worker_stopped.
+//  3. What still runs is closed as worker_stopped, what does not even stop then is given up.
 //  4. The workers of the queues stop, then the lease ends.
 func (w *Worker) Stop(ctx context.Context) error {
 	var failed []error
@@ -159,11 +159,11 @@ func (w *Worker) Stop(ctx context.Context) error {
 	w.await(ctx, w.Drain)
 	w.registry.abortAll(script.ReasonDrain, causeway.CodeWorkerStopped)
 	w.await(ctx, stopGrace)
+	w.giveUp(ctx)
 	w.queues.stop()
 	w.stopped()
 	w.renewing.Wait()
 	w.end()
-	w.scripts.Wait()
 	if err := w.Store.RemoveWorker(ctx, w.ID()); err != nil {
 		failed = append(failed, err)
 	}
@@ -181,5 +181,27 @@ func (w *Worker) await(ctx context.Context, d time.Duration) {
 	case <-w.registry.idle:
 	case <-ctx.Done():
 	case <-t.C:
+	}
+}
+
+// giveUp ends the rows of scripts that don't stop. Their runner dies with this process; until then none of their writes is taken.
+func (w *Worker) giveUp(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	for _, ex := range w.registry.all() {
+		ex.Abort(script.ReasonLost, "")
+		if ex.ref.Kind == causeway.RunSync {
+			if _, err := w.Store.HandBackRun(ctx, ex.ref.EnvironmentID, ex.ref.RunID, ex.fence); err != nil {
+				w.Logger.Warn("a sync was not handed back; its lease will end", "run", ex.ref.RunID, "error", err)
+			}
+			continue
+		}
+		out := causeway.Outcome{State: causeway.RunFailed, Code: causeway.CodeWorkerStopped, Message: "the worker was stopped"}
+		closed, err := w.Store.CloseRun(ctx, ex.ref, ex.fence, out, nil)
+		if err != nil {
+			w.Logger.Warn("a run was not closed; the reconciler will", "run", ex.ref.RunID, "error", err)
+			continue
+		}
+		w.endedElsewhere(ex.ref, out)
+		w.Dispatch.Closed(ctx, ex.ref, closed)
 	}
 }

@@ -24,7 +24,7 @@ func Run(ctx workflow.Context, ref causeway.RunRef) error {
 		report, err = r.next(ctx, report)
 	}
 	if err != nil {
-		return r.failed(ctx, err)
+		return err
 	}
 	return r.end(ctx, report)
 }
@@ -51,44 +51,53 @@ const (
 )
 
 func (r *run) perform(ctx workflow.Context) (activities.Report, error) {
-	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+	pctx := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: performWithin, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
 	})
 	var report activities.Report
-	err := workflow.ExecuteLocalActivity(ctx, activities.Perform, r.ref).Get(ctx, &report)
-	if err != nil && !temporal.IsCanceledError(err) && ctx.Err() == nil {
-		// The claim may have been made, or not: the row knows.
-		return r.settle(ctx)
+	if err := workflow.ExecuteLocalActivity(pctx, activities.Perform, r.ref).Get(ctx, &report); err != nil {
+		return r.settle(ctx) // the claim may have been made, or not: the row knows
 	}
-	return report, err
+	return report, nil
 }
 
 // next takes the step that follows a report that isn't final.
 func (r *run) next(ctx workflow.Context, last activities.Report) (activities.Report, error) {
+	pool := workflow.GetInfo(ctx).TaskQueueName
+	if ctx.Err() != nil && last.Status != activities.HandedOver {
+		return r.settle(ctx) // nobody runs it, and nobody shall
+	}
 	switch last.Status {
 	case activities.HandedOver:
-		return r.attend(ctx, activities.Attend, last.Queue)
+		return r.attend(ctx, activities.Attend, last.Queue, activities.Attending{RunRef: r.ref, Cancelled: ctx.Err() != nil})
 	case activities.ToResume:
 		if err := r.pause(ctx); err != nil {
-			return last, err
+			return r.settle(ctx)
 		}
-		return r.attend(ctx, activities.RunScript, workflow.GetInfo(ctx).TaskQueueName)
+		return r.attend(ctx, activities.RunScript, pool, r.ref)
 	case activities.Busy:
-		return r.attend(ctx, activities.RunScript, workflow.GetInfo(ctx).TaskQueueName)
+		return r.attend(ctx, activities.RunScript, pool, r.ref)
 	case activities.Closed, activities.NotAdmitted:
 	}
 	return last, temporal.NewNonRetryableApplicationError("unexpected report", "unexpected_report", nil)
 }
 
 // attend waits for a script by a regular activity, which carries cancels by its heartbeats. When that isn't heard any more, the row says
-// what has become of the run.
-func (r *run) attend(ctx workflow.Context, name, queue string) (activities.Report, error) {
-	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+// what has become of the run. In an execution that was cancelled before, it is not cancelled again, or it would never begin: its input says
+// so.
+func (r *run) attend(ctx workflow.Context, name, queue string, in any) (activities.Report, error) {
+	actx := ctx
+	if ctx.Err() != nil {
+		var cancel workflow.CancelFunc
+		actx, cancel = workflow.NewDisconnectedContext(ctx)
+		defer cancel()
+	}
+	actx = workflow.WithActivityOptions(actx, workflow.ActivityOptions{
 		TaskQueue: queue, HeartbeatTimeout: heartbeat, ScheduleToStartTimeout: startWithin, StartToCloseTimeout: longest,
 		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1}, WaitForCancellation: true,
 	})
 	var report activities.Report
-	err := workflow.ExecuteActivity(actx, name, r.ref).Get(ctx, &report)
+	err := workflow.ExecuteActivity(actx, name, in).Get(actx, &report)
 	if err == nil {
 		return report, nil
 	}
@@ -98,13 +107,14 @@ func (r *run) attend(ctx workflow.Context, name, queue string) (activities.Repor
 	return r.settle(ctx)
 }
 
-// settle asks the row. It works also in a workflow that was cancelled.
+// settle asks the row. It works also in an execution that was cancelled, and then ends a run that nobody runs.
 func (r *run) settle(ctx workflow.Context) (activities.Report, error) {
+	in := activities.Attending{RunRef: r.ref, Cancelled: ctx.Err() != nil}
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{StartToCloseTimeout: settleWithin})
 	var report activities.Report
-	err := workflow.ExecuteLocalActivity(ctx, activities.Settle, r.ref).Get(ctx, &report)
+	err := workflow.ExecuteLocalActivity(ctx, activities.Settle, in).Get(ctx, &report)
 	return report, err
 }
 
@@ -119,13 +129,7 @@ func (r *run) pause(ctx workflow.Context) error {
 func (r *run) end(ctx workflow.Context, report activities.Report) error {
 	dctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	outcome := report.Code
-	if report.State == causeway.RunSucceeded {
-		outcome = string(causeway.RunSucceeded)
-	}
-	if report.Status == activities.NotAdmitted {
-		outcome = string(activities.NotAdmitted)
-	}
+	outcome := outcomeOf(report)
 	if err := workflow.UpsertTypedSearchAttributes(dctx, temporal.NewSearchAttributeKeyKeyword(causeway.AttributeOutcome).ValueSet(outcome)); err != nil {
 		return err
 	}
@@ -135,21 +139,20 @@ func (r *run) end(ctx workflow.Context, report activities.Report) error {
 	case report.State == causeway.RunSucceeded:
 		return nil
 	case report.State == causeway.RunCancelled:
-		return temporal.NewCanceledError()
+		return temporal.NewCanceledError() // Go's own error would show as Failed
 	default:
 		return temporal.NewNonRetryableApplicationError("the run failed", outcome, nil)
 	}
 }
 
-// failed ends an execution whose activities could not be done. A cancelled one ends as Canceled: returning Go's own error for that would
-// show as Failed.
-func (r *run) failed(ctx workflow.Context, err error) error {
-	if ctx.Err() == nil && !temporal.IsCanceledError(err) {
-		return err
+// outcomeOf is what the search attribute shows: succeeded, or the code.
+func outcomeOf(report activities.Report) string {
+	switch {
+	case report.Status == activities.NotAdmitted:
+		return string(activities.NotAdmitted)
+	case report.State != causeway.RunSucceeded && report.Code != "":
+		return report.Code
+	default:
+		return string(report.State)
 	}
-	report, settled := r.settle(ctx)
-	if settled == nil && final(report) {
-		return r.end(ctx, report)
-	}
-	return temporal.NewCanceledError()
 }

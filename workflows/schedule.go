@@ -34,6 +34,7 @@ func Schedule(ctx workflow.Context, in ScheduleInput) error {
 		if err != nil {
 			return err
 		}
+		s.show(ctx, report)
 		switch {
 		case report.Gone:
 			return nil
@@ -74,6 +75,15 @@ func (s *scheduler) turn(ctx workflow.Context) (activities.TurnReport, error) {
 	name := fmt.Sprintf("%s:%d", workflow.GetInfo(ctx).WorkflowExecution.RunID, s.turns)
 	err := workflow.ExecuteLocalActivity(ctx, activities.DispatchDue, activities.TurnInput{Group: s.in.Group, Turn: name}).Get(ctx, &report)
 	return report, err
+}
+
+// show says in Temporal's UI where the scheduler stands. It costs nothing while nobody looks.
+func (s *scheduler) show(ctx workflow.Context, report activities.TurnReport) {
+	next := "nothing is due"
+	if report.In >= 0 {
+		next = "next look " + s.last.Add(report.In).UTC().Format(time.TimeOnly) + " UTC"
+	}
+	workflow.SetCurrentDetails(ctx, fmt.Sprintf("%s · started %d · held back %d · turn %d", next, report.Started, report.Held, s.turns))
 }
 
 // wait sleeps until the next look is due or a bell rings, and keeps the distance of two turns. false: nothing is ahead and nobody rang.
