@@ -96,6 +96,7 @@ func (l *Logs) Operation(op causeway.Operation) {
 	if op.UpdatedAt.IsZero() {
 		op.UpdatedAt = time.Now()
 	}
+	op.UpdatedAt = op.UpdatedAt.Truncate(time.Microsecond) // as the store keeps it: what is heard and what is read are the same
 	if at, ok := causeway.OperationTime(op.ID); ok {
 		op.CreatedAt = at // a look-up by id finds its daily partition by this
 	}
@@ -130,6 +131,7 @@ func (l *Logs) Message(m causeway.Message) {
 	if m.CreatedAt.IsZero() {
 		m.CreatedAt = time.Now()
 	}
+	m.CreatedAt = m.CreatedAt.Truncate(time.Microsecond)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seq = (l.seq + 1) & 0x7fffffff
