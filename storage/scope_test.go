@@ -30,6 +30,7 @@ var everywhere = map[string]string{
 	"OverdueRuns":       "reconciler",
 	"RunsToRing":        "reconciler",
 	"LanesWithRoom":     "reconciler",
+	"LongRuns":          "reconciler",
 	"UnfinishedDeploys": "reconciler",
 	"ExpireOperations":  "upkeep of the logs",
 	"operationPage":     "its conditions are put together, the environment's first",
