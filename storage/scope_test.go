@@ -33,6 +33,8 @@ var everywhere = map[string]string{
 	"LongRuns":          "reconciler",
 	"UnfinishedDeploys": "reconciler",
 	"ExpireOperations":  "upkeep of the logs",
+	"StaleModels":       "upkeep of the records",
+	"PruneAged":         "upkeep of the records",
 	"operationPage":     "its conditions are put together, the environment's first",
 	"OperationMessages": "its conditions are put together, the environment's first",
 }
@@ -65,10 +67,13 @@ func TestEveryStatementNamesItsEnvironment(t *testing.T) {
 // tenantTables are the tables with an environment_id, from the migrations.
 func tenantTables(t *testing.T) map[string]bool {
 	t.Helper()
-	raw, err := os.ReadFile("../migrations/0001_control_plane.sql")
+	control, err := os.ReadFile("../migrations/0001_control_plane.sql")
 	require.NoError(t, err)
+	records, err := os.ReadFile("../migrations/records/0001_records.sql")
+	require.NoError(t, err)
+	raw := string(control) + string(records)
 	out := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?s)create table (\w+) \((.*?)\n\)`).FindAllStringSubmatch(string(raw), -1) {
+	for _, m := range regexp.MustCompile(`(?s)create table (\w+) \((.*?)\n\)`).FindAllStringSubmatch(raw, -1) {
 		if strings.Contains(m[2], "environment_id") {
 			out[m[1]] = true
 		}
