@@ -1,46 +1,57 @@
-import { createSync } from 'causeway';
+import { createSync } from 'nango';
 import * as z from 'zod';
-import { type GitHubIssue, Issue, toIssue } from '../models.js';
+
+import { Issue, Repository, toIssue } from '../models.js';
+import type { GitHubIssue } from '../models.js';
 
 export default createSync({
-    description: "Keeps the issues of the connection's repositories, oldest change first, so that a run goes on where the last one stopped",
+    description: 'Copies the issues of a repository, without pull requests',
+    version: '1.0.0',
     frequency: 'every 15 minutes',
     autoStart: true,
+    syncType: 'incremental',
     scopes: ['repo'],
-    metadata: z.object({ repositories: z.array(z.string()).describe('"owner/name" each') }),
-    checkpoint: z.object({ repository: z.string(), since: z.string() }),
+    metadata: Repository,
+    checkpoint: z.object({ updated_at: z.string() }),
     models: { Issue },
 
     exec: async (nango) => {
-        const { repositories = [] } = (await nango.getMetadata()) ?? {};
-        const started = await nango.getCheckpoint();
-        // A run that was interrupted left the repository that it was in; a finished one left ''.
-        const from = Math.max(0, repositories.indexOf(started?.repository ?? ''));
-        const lastRun = nango.lastSyncDate?.toISOString();
+        // The shape of metadata is not enforced when it is set.
+        const repository = Repository.safeParse(await nango.getMetadata());
+        if (!repository.success) {
+            throw new Error('The metadata of the connection needs "owner" and "repo"');
+        }
+        const { owner, repo } = repository.data;
 
-        for (const repository of repositories.slice(from)) {
-            const since = started?.repository === repository ? started.since : lastRun;
-            const pages = nango.paginate<GitHubIssue>({
-                endpoint: `/repos/${repository}/issues`,
-                // https://docs.github.com/en/rest/issues/issues#list-repository-issues
-                params: { state: 'all', sort: 'updated', direction: 'asc', ...(since ? { since } : {}) },
-                headers: { accept: 'application/vnd.github+json', 'x-github-api-version': '2022-11-28' },
-                retries: 5,
-                paginate: { type: 'link', link_rel_in_response_header: 'next', limit_name_in_request: 'per_page', limit: 100 }
-            });
-            for await (const page of pages) {
-                // GitHub lists pull requests among the issues.
-                const issues = page.filter((issue) => !issue.pull_request);
-                await nango.batchSave(
-                    issues.map((issue) => toIssue(repository, issue)),
-                    'Issue'
-                );
-                const last = page.at(-1);
-                if (last) {
-                    await nango.saveCheckpoint({ repository, since: last.updated_at });
-                }
+        // Oldest change first, so that each page is a place to go on from. GitHub's "since" includes the moment itself.
+        const checkpoint = await nango.getCheckpoint();
+        const pages = nango.paginate<GitHubIssue>({
+            // https://docs.github.com/en/rest/issues/issues#list-repository-issues
+            endpoint: `/repos/${encodeURIComponent(owner)}/${encodeURIComponent(repo)}/issues`,
+            params: {
+                state: 'all',
+                sort: 'updated',
+                direction: 'asc',
+                ...(checkpoint && { since: checkpoint.updated_at })
+            },
+            paginate: {
+                type: 'link',
+                link_rel_in_response_header: 'next',
+                limit_name_in_request: 'per_page',
+                limit: 100
+            },
+            retries: 5
+        });
+
+        for await (const page of pages) {
+            // GitHub lists pull requests as issues.
+            const issues = page.filter((issue) => !issue.pull_request).map(toIssue);
+            await nango.batchSave(issues, 'Issue');
+
+            const last = page.at(-1);
+            if (last) {
+                await nango.saveCheckpoint({ updated_at: last.updated_at });
             }
         }
-        await nango.clearCheckpoint();
     }
 });
