@@ -330,7 +330,7 @@ func (w *Worker) sum(ctx context.Context, run *script.Run, out *causeway.Outcome
 	}
 	out.Result.Models = map[string]causeway.Counts{}
 	for _, m := range run.Models {
-		out.Result.Models[m] = counts[causeway.ModelName(m, run.Variant)]
+		out.Result.Models[m] = counts[m] // by base model: the run has one variant
 	}
 	out.Result.Checkpoints = run.CheckpointRange()
 }
