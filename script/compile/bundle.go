@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,32 +25,69 @@ export const createAction = tagged("action");
 export const createOnEvent = tagged("onEvent");
 `
 
+// tsconfig is what scripts are compiled with, whatever the project's own says: that is for its editor.
+const tsconfig = `{"compilerOptions":{"target":"esnext","module":"esnext","verbatimModuleSyntax":false}}`
+
+// bundled is an entry with its relative imports inlined.
+type bundled struct {
+	js       []byte
+	source   []byte   // the entry's own text
+	files    []string // of the project, relative, that went into it
+	warnings []string
+}
+
 // Bundle makes one CommonJS text of an entry, with its relative imports inlined and a source map at its end. source is the entry's own
 // text.
 func Bundle(dir string, e Entry) (js, source []byte, err error) {
-	source, err = os.ReadFile(filepath.Join(dir, filepath.FromSlash(e.File)))
+	b, err := bundle(dir, e)
 	if err != nil {
 		return nil, nil, err
+	}
+	return b.js, b.source, nil
+}
+
+func bundle(dir string, e Entry) (*bundled, error) {
+	source, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(e.File)))
+	if err != nil {
+		return nil, err
 	}
 	root, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	result := api.Build(api.BuildOptions{
-		AbsWorkingDir: root, EntryPoints: []string{filepath.FromSlash(e.File)}, Outfile: "out.cjs", Write: false,
+		AbsWorkingDir: root, EntryPoints: []string{filepath.FromSlash(e.File)}, Outfile: "out.cjs", Write: false, Metafile: true, PreserveSymlinks: true,
 		Bundle: true, Format: api.FormatCommonJS, Platform: api.PlatformNode, Target: api.ESNext, TreeShaking: api.TreeShakingTrue, Sourcemap: api.SourceMapInline,
-		SourcesContent: api.SourcesContentExclude, LogLevel: api.LogLevelSilent, Plugins: []api.Plugin{imports(root)},
-		TsconfigRaw: `{"compilerOptions":{"target":"esnext","module":"esnext","verbatimModuleSyntax":false}}`,
+		SourcesContent: api.SourcesContentExclude, LogLevel: api.LogLevelSilent, Plugins: []api.Plugin{imports(root)}, TsconfigRaw: tsconfig,
 	})
-	if len(result.Errors) > 0 {
-		return nil, nil, buildError(result.Errors[0], e.File)
+	if m := refusal(result.Errors, result.Warnings); m != nil {
+		return nil, buildError(*m, e.File)
 	}
+	b := &bundled{source: source}
 	for _, f := range result.OutputFiles {
 		if strings.HasSuffix(f.Path, ".cjs") {
-			js = f.Contents
+			b.js = f.Contents
 		}
 	}
-	return js, source, nil
+	for _, m := range result.Warnings {
+		b.warnings = append(b.warnings, buildError(m, e.File).place()+m.Text)
+	}
+	if bytes.Contains(b.js, []byte("console.")) {
+		b.warnings = append(b.warnings, e.File+": what goes to console is seen nowhere: use nango.log")
+	}
+	var meta struct {
+		Inputs map[string]json.RawMessage `json:"inputs"`
+	}
+	if err := json.Unmarshal([]byte(result.Metafile), &meta); err != nil {
+		return nil, fmt.Errorf("read what %s is made of: %w", e.File, err)
+	}
+	for name := range meta.Inputs {
+		if strings.HasSuffix(name, ".ts") || strings.HasSuffix(name, ".tsx") || strings.HasSuffix(name, ".mts") {
+			b.files = append(b.files, name)
+		}
+	}
+	slices.Sort(b.files)
+	return b, nil
 }
 
 const disallowed = "disallowed_import"

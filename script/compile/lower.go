@@ -1,28 +1,33 @@
 package compile
 
 import (
-	"errors"
+	"encoding/base64"
 	"fmt"
 	"path"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 
-	"github.com/dop251/goja"
-	"github.com/dop251/goja/parser"
+	"github.com/dop251/goja/ast"
 	"github.com/evanw/esbuild/pkg/api"
 
 	"github.com/causeway-dev/causeway/script"
+	"github.com/causeway-dev/causeway/script/pattern"
 )
 
-// target is the language that the engine runs, and unsupported what it lacks of it.
+// target is the language that the engine runs, and unsupported what it lacks of it. Regular expressions are ours: esbuild would only hide
+// them from us in calls of their constructor.
 const target = api.ES2022
 
 var unsupported = map[string]bool{
-	"async-generator":     false,
-	"for-await":           false,
-	"class-static-blocks": false,
-	"top-level-await":     false,
+	"async-generator":      false,
+	"for-await":            false,
+	"class-static-blocks":  false,
+	"top-level-await":      false,
+	"dynamic-import":       false,
+	"import-meta":          false,
+	"regexp-set-notation":  true,
+	"regexp-match-indices": true,
 }
 
 // Codes with which a bundle is refused.
@@ -34,41 +39,106 @@ const (
 // maxBundle is the size of a bundle.
 const maxBundle = 10 << 20
 
-// Lower turns an uploaded bundle into what the engine runs, with a source map of its own, and refuses what it can't run. It evaluates
-// nothing, but hostile text can end the process that it is called in: the platform calls it in a runner process only.
+// Lower turns an uploaded bundle into what the engine runs, with a map from that to the author's sources, and refuses what it can't run.
+// It evaluates nothing, but hostile text can end the process that it is called in: the platform calls it in a runner process only.
 func Lower(job script.CompileJob) script.CompileResult {
-	if len(job.Text) > maxBundle {
-		return script.CompileResult{Code: CodeFailedBuild, Message: fmt.Sprintf("the bundle has %d bytes, at most %d are allowed", len(job.Text), maxBundle)}
+	lowered, sourceMap, err := lower(job)
+	if err != nil {
+		return script.CompileResult{Code: err.Code, Message: err.place() + err.Message}
 	}
+	return script.CompileResult{Lowered: lowered, SourceMap: sourceMap}
+}
+
+func lower(job script.CompileJob) (lowered, sourceMap []byte, failed *Error) {
+	if len(job.Text) > maxBundle {
+		return nil, nil, &Error{Code: CodeFailedBuild, Message: fmt.Sprintf("the bundle has %d bytes, at most %d are allowed", len(job.Text), maxBundle)}
+	}
+	name := path.Base(job.Name) + ".cjs"
 	result := api.Transform(string(job.Text), api.TransformOptions{
 		Target: target, Supported: unsupported, Loader: api.LoaderJS, Sourcemap: api.SourceMapExternal, SourcesContent: api.SourcesContentExclude,
-		Sourcefile: path.Base(job.Name) + ".cjs", LogLevel: api.LogLevelSilent, LegalComments: api.LegalCommentsNone,
+		Sourcefile: name, LogLevel: api.LogLevelSilent, LegalComments: api.LegalCommentsNone,
 	})
-	if len(result.Errors) > 0 {
-		return script.CompileResult{Code: CodeFailedBuild, Message: located(result.Errors[0])}
+	if m := refusal(result.Errors, result.Warnings); m != nil {
+		e := &Error{Code: CodeFailedBuild, File: name, Message: m.Text}
+		if m.Location != nil {
+			e.File, e.Line = newOrigin(name, inlineMap(string(job.Text))).at(m.Location.Line, m.Location.Column)
+		}
+		return nil, nil, e
 	}
-	lowered := withoutSourceMap(result.Code)
-	if _, err := goja.Parse(job.Name, "(function (exports, require, module) {"+string(lowered)+"\n})", parser.WithDisableSourceMaps); err != nil {
-		return script.CompileResult{Code: CodeFailedBuild, Message: "the engine can't run this: " + syntaxError(err)}
+	text := string(withoutSourceMap(result.Code))
+	from := newOrigin(name, result.Map)
+	t, err := parse(text, from)
+	if err != nil {
+		return nil, nil, err
 	}
-	if where := throughConstructor(string(lowered)); where != "" {
-		return script.CompileResult{Code: CodeRejected, Message: "code is built from text through a constructor: " + where}
+	if err := t.throughConstructor(); err != nil {
+		return nil, nil, err
 	}
-	return script.CompileResult{Lowered: lowered, SourceMap: result.Map}
+	changed, err := t.expandPatterns()
+	if err != nil {
+		return nil, nil, err
+	}
+	if changed != text {
+		if t, err = parse(changed, from); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := t.compile(); err != nil {
+		return nil, nil, err
+	}
+	return []byte(changed), result.Map, nil
 }
 
-func located(m api.Message) string {
-	if m.Location == nil {
-		return m.Text
+// refusal is the first message that says that a text can't be run.
+func refusal(errs, warnings []api.Message) *api.Message {
+	if len(errs) > 0 {
+		return &errs[0]
 	}
-	return fmt.Sprintf("%s:%d: %s", m.Location.File, m.Location.Line, m.Text)
+	for i := range warnings {
+		if warnings[i].ID == "empty-import-meta" {
+			warnings[i].Text = "import.meta is not there in scripts"
+			return &warnings[i]
+		}
+	}
+	return nil
 }
 
-func syntaxError(err error) string {
-	if list, ok := errors.AsType[parser.ErrorList](err); ok && len(list) > 0 {
-		return "line " + strconv.Itoa(list[0].Position.Line) + ": " + list[0].Message
+// expandPatterns writes the regular expressions in the form that the engine knows. Lines stay where they are.
+func (t *tree) expandPatterns() (string, *Error) {
+	type change struct {
+		at, length int
+		text       string
 	}
-	return err.Error()
+	var (
+		changes []change
+		failed  *Error
+	)
+	walk(t.program, func(n ast.Node, _ []ast.Node) {
+		r, ok := n.(*ast.RegExpLiteral)
+		if !ok || failed != nil {
+			return
+		}
+		source, flags, err := pattern.Rewrite(r.Pattern, r.Flags)
+		switch {
+		case err != nil:
+			failed = &Error{Code: CodeFailedBuild, Message: fmt.Sprintf("the regular expression %.60s can't be run: %s", r.Literal, err)}
+			failed.File, failed.Line = t.where(r.Idx)
+		case source != r.Pattern || flags != r.Flags:
+			changes = append(changes, change{int(r.Idx) - 1, len(r.Literal), "/" + source + "/" + flags})
+		}
+	})
+	if failed != nil {
+		return "", failed
+	}
+	slices.SortFunc(changes, func(a, b change) int { return a.at - b.at })
+	var out strings.Builder
+	done := len(moduleHead)
+	for _, c := range changes {
+		out.WriteString(t.text[done:c.at] + c.text)
+		done = c.at + c.length
+	}
+	out.WriteString(t.text[done : len(t.text)-len(moduleTail)])
+	return out.String(), nil
 }
 
 var sourceMapLine = regexp.MustCompile(`(?m)^//# sourceMappingURL=.*$`)
@@ -76,28 +146,17 @@ var sourceMapLine = regexp.MustCompile(`(?m)^//# sourceMappingURL=.*$`)
 // withoutSourceMap cuts an inline source map off: the engine would parse it on each load.
 func withoutSourceMap(code []byte) []byte { return sourceMapLine.ReplaceAll(code, nil) }
 
-// constructorCall is a call through a member named constructor: x.constructor(…), x["constructor"](…), and twice in a row.
-var constructorCall = regexp.MustCompile(`(?:\.\s*constructor|\[\s*["'\x60]constructor["'\x60]\s*\])\s*(?:\)\s*)?\(`)
+const inlineMapStart = "//# sourceMappingURL=data:application/json;base64,"
 
-// constructorName is a variable that holds the name, as in const c = "constructor"; x[c](…).
-var constructorName = regexp.MustCompile(`(?:const|let|var)\s+([A-Za-z_$][\w$]*)\s*=\s*["'\x60]constructor["'\x60]`)
-
-// throughConstructor finds a call that reaches a function's constructor to make code of a text. The engine refuses such code at run time as
-// well; this refuses it at the door, with the place.
-func throughConstructor(code string) string {
-	if at := constructorCall.FindStringIndex(code); at != nil {
-		return excerpt(code, at[0])
+// inlineMap is the source map at the end of a text; nil if there is none.
+func inlineMap(text string) []byte {
+	at := strings.LastIndex(text, inlineMapStart)
+	if at < 0 {
+		return nil
 	}
-	for _, m := range constructorName.FindAllStringSubmatch(code, -1) {
-		call := regexp.MustCompile(`\[\s*` + regexp.QuoteMeta(m[1]) + `\s*\]\s*(?:\)\s*)?\(`)
-		if at := call.FindStringIndex(code); at != nil {
-			return excerpt(code, at[0])
-		}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text[at+len(inlineMapStart):]))
+	if err != nil {
+		return nil
 	}
-	return ""
-}
-
-func excerpt(code string, at int) string {
-	line := strings.Count(code[:at], "\n") + 1
-	return fmt.Sprintf("line %d of the bundle", line)
+	return raw
 }

@@ -21,15 +21,18 @@ type Error struct {
 	Message string
 }
 
-func (e *Error) Error() string {
-	where := e.File
-	if e.Line > 0 {
-		where = fmt.Sprintf("%s:%d", e.File, e.Line)
+func (e *Error) Error() string { return e.place() + e.Message + " [" + e.Code + "]" }
+
+// place is where it is, with a colon after it; "" if that is not known.
+func (e *Error) place() string {
+	switch {
+	case e.File == "":
+		return ""
+	case e.Line > 0:
+		return fmt.Sprintf("%s:%d: ", e.File, e.Line)
+	default:
+		return e.File + ": "
 	}
-	if where != "" {
-		where += ": "
-	}
-	return where + e.Message + " [" + e.Code + "]"
 }
 
 // Entry is one script of a project.
