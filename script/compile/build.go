@@ -130,7 +130,11 @@ func (p *Project) checkTogether() []error {
 				once(models, s, "the model", m)
 			}
 		}
-		for _, e := range s.Definition.Endpoints {
+		list, err := s.Definition.endpoints()
+		if err != nil {
+			failed = append(failed, &Error{Code: "invalid_definition", File: s.File, Message: "endpoint: " + err.Error()})
+		}
+		for _, e := range list {
 			once(endpoints, s, "the endpoint", e.Method+" "+e.Path)
 		}
 	}

@@ -30,7 +30,7 @@ type Definition struct {
 	SyncType     string          `json:"sync_type"`
 	TrackDeletes bool            `json:"track_deletes"`
 	Event        string          `json:"event"`
-	Endpoints    []Endpoint      `json:"endpoints"`
+	Endpoints    json.RawMessage `json:"endpoints"` // a list of Endpoint
 	Webhooks     []string        `json:"webhooks"`
 	Models       []string        `json:"models"` // a sync's models; an action's output
 	Input        string          `json:"input"`  // name of the input model, or of a sync's metadata
@@ -101,7 +101,12 @@ func (d *Definition) checkSync(bad func(code, format string, args ...any) error)
 		return bad("invalid_definition", "trackDeletes is not allowed together with syncType 'incremental'")
 	case d.SyncType != "full" && d.SyncType != "incremental":
 		return bad("invalid_definition", "syncType: 'full' or 'incremental'")
-	case len(d.Endpoints) > 0 && len(d.Endpoints) != len(d.Models):
+	}
+	endpoints, err := d.endpoints()
+	if err != nil {
+		return bad("invalid_definition", "endpoints: %v", err)
+	}
+	if len(endpoints) > 0 && len(endpoints) != len(d.Models) {
 		return bad("invalid_definition", "endpoints: there have to be as many as models, or none")
 	}
 	var schema struct {

@@ -42,8 +42,8 @@ type nangoFunction struct {
 	AutoStart    *bool           `json:"auto_start,omitempty"`
 	SyncType     string          `json:"sync_type,omitempty"`
 	TrackDeletes *bool           `json:"track_deletes,omitempty"`
-	Endpoints    *[]Endpoint     `json:"endpoints,omitempty"`
-	Endpoint     *Endpoint       `json:"endpoint,omitempty"`
+	Endpoints    json.RawMessage `json:"endpoints,omitempty"`
+	Endpoint     json.RawMessage `json:"endpoint,omitempty"`
 	Input        *string         `json:"input"`
 	Output       []string        `json:"output"`
 	Scopes       []string        `json:"scopes"`
@@ -69,14 +69,16 @@ func (d *Definition) function(name string) nangoFunction {
 
 func (d *Definition) sync(name string) nangoFunction {
 	f := d.function(name)
-	f.Runs, f.AutoStart, f.SyncType, f.TrackDeletes, f.Endpoints, f.Webhooks = d.Frequency, &d.AutoStart, d.SyncType, &d.TrackDeletes, &d.Endpoints, &d.Webhooks
+	f.Runs, f.AutoStart, f.SyncType, f.TrackDeletes, f.Endpoints, f.Webhooks = d.Frequency, &d.AutoStart, d.SyncType, &d.TrackDeletes, d.Endpoints, &d.Webhooks
 	return f
 }
 
 func (d *Definition) action(name string) nangoFunction {
 	f := d.function(name)
-	if len(d.Endpoints) > 0 {
-		f.Endpoint = &d.Endpoints[0]
+	f.Endpoint = json.RawMessage("null")
+	var list []json.RawMessage
+	if json.Unmarshal(d.Endpoints, &list) == nil && len(list) > 0 {
+		f.Endpoint = list[0]
 	}
 	return f
 }
@@ -86,6 +88,13 @@ type Endpoint struct {
 	Method string `json:"method"`
 	Path   string `json:"path"`
 	Group  string `json:"group,omitempty"`
+}
+
+func (d *Definition) endpoints() (list []Endpoint, err error) {
+	if len(d.Endpoints) == 0 {
+		return nil, nil
+	}
+	return list, json.Unmarshal(d.Endpoints, &list)
 }
 
 // UnmarshalJSON takes the short forms as well: "GET /path" and "/path".
