@@ -65,17 +65,19 @@ func assignedSpans() []span {
 
 // derived are the properties that Unicode computes from others (DerivedCoreProperties.txt).
 var derived = map[string]func() []span{
-	"Any":         func() []span { return []span{{0, unicode.MaxRune}} },
-	"ASCII":       func() []span { return []span{{0, unicode.MaxASCII}} },
-	"Assigned":    assignedSpans,
-	"Alphabetic":  alphabetic,
-	"Alpha":       alphabetic,
-	"Uppercase":   func() []span { return spans(unicode.Lu, unicode.Other_Uppercase) },
-	"Upper":       func() []span { return spans(unicode.Lu, unicode.Other_Uppercase) },
-	"Lowercase":   func() []span { return spans(unicode.Ll, unicode.Other_Lowercase) },
-	"Lower":       func() []span { return spans(unicode.Ll, unicode.Other_Lowercase) },
-	"Math":        func() []span { return spans(unicode.Sm, unicode.Other_Math) },
-	"Cased":       func() []span { return spans(unicode.Lu, unicode.Ll, unicode.Lt, unicode.Other_Lowercase, unicode.Other_Uppercase) },
+	"Any":        func() []span { return []span{{0, unicode.MaxRune}} },
+	"ASCII":      func() []span { return []span{{0, unicode.MaxASCII}} },
+	"Assigned":   assignedSpans,
+	"Alphabetic": alphabetic,
+	"Alpha":      alphabetic,
+	"Uppercase":  func() []span { return spans(unicode.Lu, unicode.Other_Uppercase) },
+	"Upper":      func() []span { return spans(unicode.Lu, unicode.Other_Uppercase) },
+	"Lowercase":  func() []span { return spans(unicode.Ll, unicode.Other_Lowercase) },
+	"Lower":      func() []span { return spans(unicode.Ll, unicode.Other_Lowercase) },
+	"Math":       func() []span { return spans(unicode.Sm, unicode.Other_Math) },
+	"Cased": func() []span {
+		return spans(unicode.Lu, unicode.Ll, unicode.Lt, unicode.Other_Lowercase, unicode.Other_Uppercase)
+	},
 	"ID_Start":    idStart,
 	"IDS":         idStart,
 	"ID_Continue": idContinue,
