@@ -29,13 +29,13 @@ type ClientOptions struct {
 // NewClient connects to Temporal with a client whose payloads and failure texts are encrypted. There is one in a process: eager starts
 // need the starter and the worker to share it.
 func NewClient(ctx context.Context, o ClientOptions) (client.Client, error) {
-	data := converter.NewCodecDataConverter(guarded{converter.GetDefaultDataConverter()}, codec{o.Keys})
+	data, failures := converters(o.Keys)
 	options := client.Options{
 		HostPort:         o.Address,
 		Namespace:        o.Namespace,
 		DataConverter:    data,
-		FailureConverter: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: data, EncodeCommonAttributes: true}),
-		Logger:           sdklog.NewStructuredLogger(slog.New(discreet{o.Logger.Handler()})),
+		FailureConverter: failures,
+		Logger:           sdkLogger(o.Logger),
 	}
 	options.ConnectionOptions.TLS = o.TLS
 	if o.APIKey != "" {
@@ -46,6 +46,16 @@ func NewClient(ctx context.Context, o ClientOptions) (client.Client, error) {
 		return nil, fmt.Errorf("Temporal at %s does not answer: %w", o.Address, err) //nolint:staticcheck // a name
 	}
 	return c, nil
+}
+
+// converters encrypt payloads, and messages, causes and stacks of failures; a failure's type, a wire code, stays readable.
+func converters(keys *storage.Keyring) (converter.DataConverter, converter.FailureConverter) {
+	data := converter.NewCodecDataConverter(guarded{converter.GetDefaultDataConverter()}, codec{keys})
+	return data, temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: data, EncodeCommonAttributes: true})
+}
+
+func sdkLogger(log *slog.Logger) sdklog.Logger {
+	return sdklog.NewStructuredLogger(slog.New(discreet{log.Handler()}))
 }
 
 // LoadTLS makes the TLS settings from files; the certificate is for mTLS.
