@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/causeway-dev/causeway/script"
 	"github.com/causeway-dev/causeway/script/compile"
 )
 
@@ -24,7 +23,7 @@ func project(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-const sync = `import { createSync } from 'nango';
+const issues = `import { createSync } from 'nango';
 import * as z from 'zod';
 import { title } from '../shared.js';
 const sync = createSync({
@@ -40,7 +39,7 @@ func TestAProjectIsBundledAndDefined(t *testing.T) {
 	dir := project(t, map[string]string{
 		"index.ts":                   "// entries\nimport './git-hub/syncs/my-issues.js';\nimport \"./git-hub/actions/create\"\nimport { x } from './nothing.js';\n",
 		"git-hub/shared.ts":          "export const title = (x: unknown) => x as { id: string };\n",
-		"git-hub/syncs/my-issues.ts": sync,
+		"git-hub/syncs/my-issues.ts": issues,
 		"git-hub/actions/create.ts":  "import { createAction } from 'causeway';\nimport * as z from 'zod/v4';\nexport default createAction({ description: 'c', version: '1', input: z.void(), output: z.object({ ok: z.boolean() }), exec: async () => ({ ok: true }) });\n",
 	})
 	entries, err := compile.Entries(dir)
@@ -52,7 +51,7 @@ func TestAProjectIsBundledAndDefined(t *testing.T) {
 
 	js, source, err := compile.Bundle(dir, entries[0])
 	require.NoError(t, err)
-	assert.Equal(t, sync, string(source))
+	assert.Equal(t, issues, string(source))
 	assert.Contains(t, string(js), `require("zod")`, "packages stay outside")
 	assert.NotContains(t, string(js), `require("nango")`, "the wrappers are inlined")
 	assert.NotContains(t, string(js), dir, "no path of the author's machine leaves it")
@@ -84,21 +83,17 @@ func TestMistakesNameTheFile(t *testing.T) {
 	for _, c := range []struct{ name, file, text, code, message string }{
 		{"a package that scripts don't have", "a/actions/x.ts", action("import fs from 'fs';\nexport default createAction({ description: fs.x, version: '1', input: z.void(), output: z.void(), exec: async () => {} });"), "disallowed_import", "a/actions/x.ts:3"},
 		{"a type import of one is fine", "a/actions/x.ts", action("import type fs from 'fs';\nexport default createAction({ description: 'x' as keyof typeof fs & string, version: '1', input: z.void(), output: z.void(), exec: async () => {} });"), "", ""},
-		{"no definition", "a/actions/x.ts", "export default 7;", "invalid_definition", "default export"},
-		{"another export", "a/actions/x.ts", action("export const y = 1;\nexport default createAction({ description: 'x', version: '1', input: z.void(), output: z.void(), exec: async () => {} });"), "invalid_definition", "no other value may be exported: y"},
+		{"no definition", "a/actions/x.ts", "export default 7;", "nango_unsupported_export", "default export"},
+		{"another export", "a/actions/x.ts", action("export const y = 1;\nexport default createAction({ description: 'x', version: '1', input: z.void(), output: z.void(), exec: async () => {} });"), "nango_named_export_not_allowed", "no other value may be exported: y"},
 		{"the wrong folder", "a/syncs/x.ts", action("export default createAction({ description: 'x', version: '1', input: z.void(), output: z.void(), exec: async () => {} });"), "invalid_folder", "belongs into a/actions"},
 		{"no input", "a/actions/x.ts", action("export default createAction({ description: 'x', version: '1', output: z.void(), exec: async () => {} } as never);"), "invalid_definition", "input: required"},
 		{"a syntax error", "a/actions/x.ts", "export default {", "failed_to_build_unknown", "a/actions/x.ts:1"},
 		{"top-level await", "a/actions/x.ts", action("await 1;\nexport default createAction({ description: 'x', version: '1', input: z.void(), output: z.void(), exec: async () => {} });"), "failed_to_build_unknown", "a/actions/x.ts:3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			dir := project(t, map[string]string{"index.ts": "import './" + c.file[:len(c.file)-3] + ".js';", c.file: c.text})
-			entries, err := compile.Entries(dir)
-			require.NoError(t, err)
-			js, _, err := compile.Bundle(dir, entries[0])
-			if err == nil {
-				_, err = compile.Define(entries[0], js)
-			}
+			_, err := compile.Build(dir)
 			if c.code == "" {
 				require.NoError(t, err)
 				return
@@ -121,35 +116,4 @@ func TestEntriesThatAreNone(t *testing.T) {
 	}
 	_, err := compile.Entries(t.TempDir())
 	require.ErrorContains(t, err, "there is no index.ts here")
-}
-
-func TestLowering(t *testing.T) {
-	for name, text := range map[string]string{
-		"for await":          "module.exports = async (x) => { for await (const y of x) y; }",
-		"async generator":    "module.exports = async function* () { try { yield 1; } finally { await 2; } }",
-		"exponent of big":    "module.exports = 10n ** 3n",
-		"static block":       "class A { static { A.x = 1; } } module.exports = A",
-		"private in":         "class A { #x; static has(o) { return #x in o; } } module.exports = A",
-		"logical assignment": "let a; a ??= 1; a ||= 2; a &&= 3; module.exports = a",
-		"labelled break":     "x: for (;;) { break x; } module.exports = 1",
-		"named groups":       `module.exports = /(?<y>\d{4})/s.exec("2024").groups.y`,
-		"look-behind":        `module.exports = /(?<=a)b/y`,
-		"using":              "module.exports = () => { using x = { [Symbol.dispose]() {} }; return x; }",
-		"optional chaining":  "module.exports = (x) => x?.y?.[0]?.()",
-		"numeric separators": "module.exports = 1_000",
-	} {
-		r := compile.Lower(script.CompileJob{Name: "a/x", Text: []byte(text)})
-		assert.Empty(t, r.Code, "%s: %s", name, r.Message)
-		assert.NotEmpty(t, r.SourceMap, name)
-	}
-	for name, c := range map[string]struct{ text, code string }{
-		"top-level await":         {"await 1", compile.CodeFailedBuild},
-		"a syntax error":          {"let let = 1 +", compile.CodeFailedBuild},
-		"through the constructor": {`module.exports = (() => {}).constructor("return 1")()`, compile.CodeRejected},
-		"by a static key":         {`module.exports = (() => {})["constructor"]("return 1")`, compile.CodeRejected},
-		"by a variable":           {`const c = "constructor"; module.exports = (() => {})[c]("x")`, compile.CodeRejected},
-	} {
-		r := compile.Lower(script.CompileJob{Name: "a/x", Text: []byte(c.text)})
-		assert.Equal(t, c.code, r.Code, name)
-	}
 }

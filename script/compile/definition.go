@@ -234,8 +234,6 @@ const surroundings = `(() => {
 const readDefinition = `(function (exports, zod, suffix) {
   const d = exports && exports.default;
   if (!d || typeof d !== "object" || typeof d.exec !== "function") throw new Error("the default export has to be createSync({…}), createAction({…}) or createOnEvent({…})");
-  const extra = Object.keys(exports).filter((k) => k !== "default" && k !== "sync" && k !== "action" && k !== "onEvent" && k !== "__esModule");
-  if (extra.length) throw new Error("no other value may be exported: " + extra.join(", "));
   const z = zod.z ?? zod;
   const schema = (type) => {
     const s = z.toJSONSchema(type, { target: "draft-7", io: "output", unrepresentable: "any", override: (c) => {

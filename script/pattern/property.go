@@ -47,27 +47,15 @@ func category(name string) ([]span, bool) {
 	if short, ok := unicode.CategoryAliases[name]; ok {
 		name = short
 	}
-	switch name {
-	case "Cn", "Unassigned":
-		return inverted(assignedSpans()), true
-	case "C", "Other":
-		return merged(append(spans(unicode.C), inverted(assignedSpans())...)), true
-	case "LC", "Cased_Letter":
-		return spans(unicode.Lu, unicode.Ll, unicode.Lt), true
-	}
 	t, ok := unicode.Categories[name]
 	return spans(t), ok
-}
-
-func assignedSpans() []span {
-	return spans(unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.C)
 }
 
 // derived are the properties that Unicode computes from others (DerivedCoreProperties.txt).
 var derived = map[string]func() []span{
 	"Any":        func() []span { return []span{{0, unicode.MaxRune}} },
 	"ASCII":      func() []span { return []span{{0, unicode.MaxASCII}} },
-	"Assigned":   assignedSpans,
+	"Assigned":   func() []span { return inverted(spans(unicode.Cn)) },
 	"Alphabetic": alphabetic,
 	"Alpha":      alphabetic,
 	"Uppercase":  func() []span { return spans(unicode.Lu, unicode.Other_Uppercase) },

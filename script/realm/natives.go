@@ -10,6 +10,7 @@ import (
 	"github.com/dop251/goja/parser"
 
 	"github.com/causeway-dev/causeway/script/modules"
+	"github.com/causeway-dev/causeway/script/pattern"
 )
 
 // Bounds of single values in a script, as V8 has them or below.
@@ -86,6 +87,7 @@ func (r *run) addNatives(host *goja.Object) error {
 			return goja.Undefined()
 		},
 		"wellFormed": func(c goja.FunctionCall) goja.Value { return r.vm.ToValue(c.Argument(0).String()) },
+		"pattern":    r.pattern,
 		"intl":       func(goja.FunctionCall) goja.Value { return r.load("intl") },
 		"zoneParts":  r.zoneParts,
 		"require":    func(c goja.FunctionCall) goja.Value { return r.module(c.Argument(0).String()) },
@@ -192,4 +194,17 @@ func (r *run) zoneParts(c goja.FunctionCall) goja.Value {
 	t := time.UnixMilli(c.Argument(0).ToInteger()).In(zone)
 	name, offset := t.Zone()
 	return r.vm.NewArray(t.Year(), int(t.Month()), t.Day(), t.Hour(), t.Minute(), t.Second(), int(t.Weekday()), t.Nanosecond()/1e6, offset/60, name)
+}
+
+// pattern is a regular expression and its flags as the engine takes them.
+func (r *run) pattern(c goja.FunctionCall) goja.Value {
+	source, flags, err := pattern.Rewrite(c.Argument(0).String(), c.Argument(1).String())
+	if err != nil {
+		e, newErr := r.vm.New(r.vm.Get("SyntaxError"), r.vm.ToValue("Invalid regular expression: "+err.Error()))
+		if newErr != nil {
+			panic(newErr)
+		}
+		panic(e)
+	}
+	return r.vm.NewArray(source, flags)
 }

@@ -79,6 +79,24 @@
   };
   lazy(bufferNames, boundedBuffer);
 
+  // --- regular expressions made from text ---------------------------------------------------------------------------------
+  // Literals were brought into the engine's form when the script was deployed. What is made of a text goes the same way: by the
+  // constructor that a script gets when it first names it. Existing expressions keep their prototype, so instanceof holds.
+  const NativeRegExp = global.RegExp;
+  lazy(['RegExp'], () => {
+    const Made = { RegExp: function (source, flags) {
+      const copied = source instanceof NativeRegExp;
+      if (copied && flags === undefined && !new.target) return source;
+      if (!copied && flags !== undefined && /[duv]/.test(flags)) [source, flags] = host.pattern(source === undefined ? '' : String(source), String(flags));
+      return construct(NativeRegExp, [source, flags], new.target ?? Made);
+    } }.RegExp;
+    for (const key of Reflect.ownKeys(NativeRegExp)) {
+      if (key !== 'name' && key !== 'length') defineProperty(Made, key, getOwnPropertyDescriptor(NativeRegExp, key));
+    }
+    hidden(NativeRegExp.prototype, 'constructor', Made);
+    return Made;
+  });
+
   // --- what the engine lacks ---------------------------------------------------------------------------------------------
   fill(Object, 'groupBy', function groupBy(items, key) {
     const out = Object.create(null);
