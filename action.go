@@ -3,7 +3,6 @@ package causeway
 import (
 	"bytes"
 	"encoding/json"
-	"net/http"
 	"time"
 )
 
@@ -39,7 +38,7 @@ func ActionError(o Outcome) *Error {
 	if o.Error != nil {
 		_ = json.Unmarshal(o.Error, &detail) // an error that can't be read is shown without its payload
 	}
-	e := &Error{Code: o.Code, Status: http.StatusInternalServerError, Message: o.Message, Payload: detail.Payload}
+	e := &Error{Code: o.Code, Status: 500, Message: o.Message, Payload: detail.Payload}
 	if len(detail.Payload) == 0 {
 		e.Payload = struct{}{}
 	}
@@ -49,13 +48,13 @@ func ActionError(o Outcome) *Error {
 	}
 	switch code {
 	case CodeScriptHTTPError:
-		e.Status, e.Message, e.Upstream = http.StatusFailedDependency, "", detail.Upstream
+		e.Status, e.Message, e.Upstream = 424, "", detail.Upstream
 	case CodeScriptRateLimit:
-		e.Status = http.StatusFailedDependency
+		e.Status = 424
 	case CodeOutputTooLarge:
-		e.Status = http.StatusBadRequest
+		e.Status = 400
 	case CodeScriptAborted:
-		e.Status = http.StatusGone
+		e.Status = 410
 	case CodeActionRuntimeError, CodeScriptInternalError, CodeScriptNetworkError, CodeExecutionTimeout:
 	default:
 		inner := map[string]any{"error": o.Code}

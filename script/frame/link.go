@@ -145,6 +145,16 @@ func (l *Link) Send(m Message) error {
 	return <-s.done
 }
 
+// Queue leaves a message to be sent, behind those that were left before, and returns at once. The channel tells when it has
+// been written, as Send would.
+func (l *Link) Queue(m Message) (<-chan error, error) {
+	s, err := l.enqueue(m, false, false)
+	if err != nil {
+		return nil, err
+	}
+	return s.done, nil
+}
+
 // Finish sends the last message of a run. What else of the run was waiting is dropped but for its notes, which go first.
 func (l *Link) Finish(m Message) error {
 	s, err := l.enqueue(m, true, false)

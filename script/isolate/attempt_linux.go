@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strconv"
@@ -18,6 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// parent is taken before the filter forbids to ask.
+var parent = os.Getppid()
+
 // attempts are ways out of a runner. nil means that it worked.
 var attempts = map[string]func() error{
 	"tcp_socket":         func() error { return openSocket(unix.AF_INET, unix.SOCK_STREAM) },
@@ -25,13 +27,14 @@ var attempts = map[string]func() error{
 	"netlink_socket":     func() error { return openSocket(unix.AF_NETLINK, unix.SOCK_RAW) },
 	"read_passwd":        func() error { return readFile("/etc/passwd") },
 	"read_own_maps":      func() error { return readFile("/proc/self/maps") },
-	"read_parent_env":    func() error { return readFile("/proc/" + strconv.Itoa(os.Getppid()) + "/environ") },
+	"read_parent_env":    func() error { return readFile("/proc/" + strconv.Itoa(parent) + "/environ") },
 	"list_root":          func() error { _, err := os.ReadDir("/"); return err },
 	"write_tmp":          writeFile,
 	"fork":               fork,
-	"exec":               func() error { return exec.Command("/bin/true").Run() },
+	"exec":               func() error { return syscall.Exec("/bin/true", []string{"true"}, nil) },
+	"start_process":      startProcess,
 	"ptrace_parent":      attach,
-	"signal_parent":      func() error { return unix.Kill(os.Getppid(), 0) },
+	"signal_parent":      func() error { return unix.Kill(parent, 0) },
 	"executable_memory":  mapExecutable,
 	"new_namespace":      func() error { return unix.Unshare(unix.CLONE_NEWUSER) },
 	"raise_limit":        func() error { return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 4096, Max: 4096}) },
@@ -39,7 +42,7 @@ var attempts = map[string]func() error{
 	"environment":        readEnvironment,
 	"work_goes_on":       work, // not a way out: has to succeed
 	"anonymous_file":     func() error { fd, err := unix.MemfdCreate("x", 0); return closing(fd, err) },
-	"process_descriptor": func() error { fd, err := unix.PidfdOpen(os.Getppid(), 0); return closing(fd, err) },
+	"process_descriptor": func() error { fd, err := unix.PidfdOpen(parent, 0); return closing(fd, err) },
 }
 
 // Attempts are the names of what a runner must not be able to do.
@@ -85,6 +88,15 @@ func writeFile() error {
 	return os.Remove(f.Name())
 }
 
+func startProcess() error {
+	p, err := os.StartProcess("/bin/true", []string{"true"}, &os.ProcAttr{})
+	if err != nil {
+		return err
+	}
+	_, err = p.Wait()
+	return err
+}
+
 func fork() error {
 	pid, _, errno := syscall.RawSyscall(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0)
 	if errno != 0 {
@@ -99,11 +111,11 @@ func fork() error {
 func attach() error {
 	runtime.LockOSThread() // a tracer is a thread
 	defer runtime.UnlockOSThread()
-	if err := syscall.PtraceAttach(os.Getppid()); err != nil {
+	if err := syscall.PtraceAttach(parent); err != nil {
 		return err
 	}
-	_, _ = syscall.Wait4(os.Getppid(), nil, syscall.WALL, nil)
-	return syscall.PtraceDetach(os.Getppid())
+	_, _ = syscall.Wait4(parent, nil, syscall.WALL, nil)
+	return syscall.PtraceDetach(parent)
 }
 
 func mapExecutable() error {

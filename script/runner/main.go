@@ -84,7 +84,7 @@ func start(args []string, maxBody func(frame.Type, []byte) int, serve func(*fram
 }
 
 func connect(o options, maxBody func(frame.Type, []byte) int, serve func(*frame.Link) error) error {
-	hello := wire.Hello{Build: wire.Build(), LandlockABI: isolate.LandlockABI()}
+	hello := wire.Hello{Build: wire.Build(), UID: os.Getuid(), LandlockABI: isolate.LandlockABI()} // neither can be asked later
 	var err error
 	if hello.Unknown, err = isolate.UnknownDescriptors(); err != nil {
 		return err
@@ -100,7 +100,6 @@ func connect(o options, maxBody func(frame.Type, []byte) int, serve func(*frame.
 	for _, s := range isolate.Apply(isolate.Options{Without: without, DataLimit: o.data << 20, Lenient: o.lenient}) {
 		hello.Steps = append(hello.Steps, wire.Step(s))
 	}
-	hello.UID = os.Getuid()
 	if o.attempt != "" {
 		hello.Attempt = &wire.Attempt{Name: o.attempt}
 		if err := isolate.Attempt(o.attempt); err != nil {
