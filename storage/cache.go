@@ -61,7 +61,9 @@ func (c *cache[K, V]) get(ctx context.Context, key K, read func(context.Context)
 	if l.err == nil && c.fresh() && c.generation.Load() == generation {
 		c.entries.Add(key, l.value)
 	}
-	delete(c.loading, key)
+	if c.loading[key] == l { // else it was invalidated, and another read may be on its way
+		delete(c.loading, key)
+	}
 	c.mu.Unlock()
 	close(l.done)
 	return l.value, l.err

@@ -26,6 +26,7 @@ type Options struct {
 	Logger          *slog.Logger
 
 	params map[string]string // further parameters of the connections
+	pace   pace              // zero: the usual one
 }
 
 // Store is the control plane.
@@ -61,8 +62,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.DirectURL == "" {
 		o.DirectURL = o.URL
 	}
+	if o.pace == (pace{}) {
+		o.pace = usualPace
+	}
 	s.caches = newCaches(func() bool { return s.news != nil && s.news.fresh() })
-	if s.news, err = listen(ctx, pool, o.DirectURL, o.Logger, s.forget, s.forgetAll); err != nil {
+	if s.news, err = listen(ctx, pool, o.DirectURL, o.Logger, o.pace, s.forget, s.forgetAll); err != nil {
 		pool.Close()
 		return nil, err
 	}

@@ -19,11 +19,14 @@ import (
 // never send: commits that notify go one after another.
 const channel = "causeway"
 
-const (
-	pingEvery  = 2 * time.Second
-	staleAfter = 7 * time.Second // without a ping of our own: cached values aren't believed any more
-	firstPing  = 5 * time.Second
-)
+// pace is how often a process proves to itself that it hears.
+type pace struct {
+	ping  time.Duration
+	stale time.Duration // without a ping of our own for so long: cached values aren't believed any more
+	first time.Duration // at start, the first has to come within it
+}
+
+var usualPace = pace{ping: 2 * time.Second, stale: 7 * time.Second, first: 5 * time.Second}
 
 // news hears what others have changed. It proves to itself that it hears by sending pings the way that everybody sends, and
 // expecting them where it listens: behind a transaction pooler LISTEN succeeds and hears nothing.
@@ -34,6 +37,7 @@ type news struct {
 	handle  func(event string)
 	lost    func() // events may have been missed: forget everything
 	process string
+	pace    pace
 
 	heard atomic.Int64 // unix nanoseconds of the last ping
 	stop  context.CancelFunc
@@ -42,8 +46,8 @@ type news struct {
 }
 
 // listen starts to hear and returns when the first ping has come.
-func listen(ctx context.Context, pool *pgxpool.Pool, direct string, log *slog.Logger, handle func(string), lost func()) (*news, error) {
-	n := &news{pool: pool, direct: direct, log: log, handle: handle, lost: lost, process: uuid.NewString(), done: make(chan struct{}), first: make(chan struct{})}
+func listen(ctx context.Context, pool *pgxpool.Pool, direct string, log *slog.Logger, pace pace, handle func(string), lost func()) (*news, error) {
+	n := &news{pool: pool, direct: direct, log: log, handle: handle, lost: lost, process: uuid.NewString(), pace: pace, done: make(chan struct{}), first: make(chan struct{})}
 	config, err := pgx.ParseConfig(direct)
 	if err != nil {
 		return nil, errors.New("database.direct_url can't be read as a postgres:// URL")
@@ -58,7 +62,7 @@ func listen(ctx context.Context, pool *pgxpool.Pool, direct string, log *slog.Lo
 	case <-ctx.Done():
 		n.close()
 		return nil, context.Cause(ctx)
-	case <-time.After(firstPing):
+	case <-time.After(pace.first):
 		n.close()
 		return nil, errors.New("LISTEN hears nothing, as behind a transaction pooler: set database.direct_url to an address of the same database that leads past it")
 	}
@@ -70,7 +74,7 @@ func (n *news) close() {
 }
 
 // fresh says whether what others change is being heard.
-func (n *news) fresh() bool { return time.Now().UnixNano()-n.heard.Load() < int64(staleAfter) }
+func (n *news) fresh() bool { return time.Now().UnixNano()-n.heard.Load() < int64(n.pace.stale) }
 
 func (n *news) run(ctx context.Context, config *pgx.ConnConfig) {
 	defer close(n.done)
@@ -102,7 +106,7 @@ func (n *news) hear(ctx context.Context, config *pgx.ConnConfig) error {
 	n.sendPing(ctx)
 	for {
 		// Our own ping has to come within the limit; a connection that was cut silently shows by its absence.
-		limited, cancel := context.WithTimeout(ctx, staleAfter)
+		limited, cancel := context.WithTimeout(ctx, n.pace.stale)
 		event, err := conn.WaitForNotification(limited)
 		cancel()
 		if err != nil {
@@ -125,7 +129,7 @@ func (n *news) hear(ctx context.Context, config *pgx.ConnConfig) error {
 }
 
 func (n *news) ping(ctx context.Context) {
-	t := time.NewTicker(pingEvery)
+	t := time.NewTicker(n.pace.ping)
 	defer t.Stop()
 	for {
 		select {
@@ -138,7 +142,7 @@ func (n *news) ping(ctx context.Context) {
 }
 
 func (n *news) sendPing(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, pingEvery)
+	limited, cancel := context.WithTimeout(ctx, n.pace.ping)
 	defer cancel()
 	_, _ = n.pool.Exec(limited, "select pg_notify($1, $2)", channel, "ping:"+n.process) // its absence is what is watched
 }
