@@ -136,4 +136,5 @@ func (s *Store) RevokeKey(ctx context.Context, environmentID, id int64) error {
 const (
 	uniqueViolation     = "23505"
 	foreignKeyViolation = "23503"
+	undefinedTable      = "42P01"
 )

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -84,27 +85,43 @@ func openPool(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 		config.MaxConns = int32(o.MaxConns)
 	}
 	if o.ExecMode == "exec" {
-		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+		// No statement outlives its round trip; what is cached are the types of its arguments, without which maps couldn't be sent
+		// as JSON.
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	config.MaxConnIdleTime = 5 * time.Minute
 	name := o.ApplicationName
 	if name == "" {
 		name = "causeway"
 	}
-	for k, v := range map[string]string{
-		"application_name":  name,
-		"jit":               "off", // compiling a turn's statements costs more than running them
-		"statement_timeout": "30s",
-		// A worker that is frozen in a transaction must not hold its locks for ever; a dead one's connection has to be noticed.
-		"idle_in_transaction_session_timeout": "30s",
-		"tcp_keepalives_idle":                 "15",
-		"tcp_keepalives_interval":             "5",
-		"tcp_keepalives_count":                "3",
-		"tcp_user_timeout":                    "20s",
-	} {
-		config.ConnConfig.RuntimeParams[k] = v
-	}
+	config.ConnConfig.RuntimeParams["application_name"] = name
+	plain := config.Copy()
+	maps.Copy(config.ConnConfig.RuntimeParams, connectionParams)
 	maps.Copy(config.ConnConfig.RuntimeParams, o.params)
+	pool, err := connectPool(ctx, config)
+	if err != nil && strings.Contains(err.Error(), "unsupported startup parameter") {
+		if o.Logger != nil {
+			o.Logger.Warn("the pooler in front of the database takes no parameters: set them for the role (alter role … set jit = off, statement_timeout = '30s', idle_in_transaction_session_timeout = '30s')")
+		}
+		return connectPool(ctx, plain)
+	}
+	return pool, err
+}
+
+// connectionParams are set for every connection, unless a pooler in between refuses them.
+var connectionParams = map[string]string{
+	"jit":               "off", // compiling a turn's statements costs more than running them
+	"statement_timeout": "30s",
+	// A worker that is frozen in a transaction must not hold its locks for ever; a dead one's connection has to be noticed.
+	"idle_in_transaction_session_timeout": "30s",
+	"tcp_keepalives_idle":                 "15",
+	"tcp_keepalives_interval":             "5",
+	"tcp_keepalives_count":                "3",
+	"tcp_user_timeout":                    "20s",
+}
+
+// connectPool opens a pool and makes sure that somebody answers, of a version that will do.
+func connectPool(ctx context.Context, config *pgxpool.Config) (*pgxpool.Pool, error) {
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -112,7 +129,7 @@ func openPool(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 	var version int
 	if err := pool.QueryRow(ctx, `select current_setting('server_version_num')::int`).Scan(&version); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("the database at %s:%d does not answer: %w", config.ConnConfig.Host, config.ConnConfig.Port, err)
+		return nil, fmt.Errorf("the database at %s:%d does not answer: %w", config.ConnConfig.Host, config.ConnConfig.Port, oneLine{err})
 	}
 	if version < 150000 {
 		pool.Close()
@@ -120,6 +137,16 @@ func openPool(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 	}
 	return pool, nil
 }
+
+// oneLine shows the last line of an error: what connecting says names each attempt on a line of its own.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string {
+	text := strings.TrimSpace(e.error.Error())
+	return strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])
+}
+
+func (e oneLine) Unwrap() error { return e.error }
 
 // Close ends all connections.
 func (s *Store) Close() {

@@ -109,6 +109,9 @@ func (k *Keyring) check(ctx context.Context) error {
 		return err
 	}
 	if _, err := k.pool.Exec(ctx, `insert into instance (kek_id, check_value) values ($1, $2) on conflict do nothing`, k.id[:], value); err != nil {
+		if isCode(err, undefinedTable) {
+			return errors.New("the database has no tables yet: run causeway migrate up")
+		}
 		return fmt.Errorf("read the instance's key: %w", err)
 	}
 	var kekID []byte

@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"context"
 	"encoding/base64"
 	"strings"
 	"testing"
@@ -50,11 +51,40 @@ func TestAnEnvelopeOpensOnlyInItsPlace(t *testing.T) {
 func TestAWrongKeyStopsTheStart(t *testing.T) {
 	url := storagetest.URL(t)
 	storagetest.Open(t, url)
+	pool := storagetest.Pool(t, url)
+	keys := func() (all string) {
+		require.NoError(t, pool.QueryRow(t.Context(), `select string_agg(id || state || encode(wrapped, 'hex') || encode(kek_id, 'hex'), ',' order by id)
+  || (select encode(kek_id, 'hex') || encode(check_value, 'hex') from instance) from data_key`).Scan(&all))
+		return all
+	}
+	before := keys()
 	other := []byte(strings.Repeat("x", 32))
 	_, err := storage.Open(t.Context(), storage.Options{URL: url, Key: other})
-	require.ErrorContains(t, err, "this database was sealed with key")
-	assert.NotContains(t, err.Error(), "\n", "one line")
-	storagetest.Open(t, url) // the right one still opens it: nothing was written
+	require.Error(t, err)
+	assert.Regexp(t, `^this database was sealed with key [0-9a-f]{16}, the configured key \(encryption\.key\) is [0-9a-f]{16}: .*$`, err.Error(), "one line that names both")
+	assert.Equal(t, before, keys(), "nothing was written")
+	storagetest.Open(t, url) // the right one still opens it
+}
+
+// Two servers with different keys start on a new database: one of them makes it its own, the other stops.
+func TestTwoServersWithDifferentKeys(t *testing.T) {
+	url := storagetest.URL(t)
+	errs := make(chan error, 2)
+	for _, key := range []string{"x", "y"} {
+		go func() {
+			s, err := storage.Open(context.Background(), storage.Options{URL: url, Key: []byte(strings.Repeat(key, 32))})
+			if err == nil {
+				s.Close()
+			}
+			errs <- err
+		}()
+	}
+	one, two := <-errs, <-errs
+	if one == nil {
+		one, two = two, one
+	}
+	require.NoError(t, two)
+	require.ErrorContains(t, one, "was sealed with key")
 }
 
 func TestKeysAsPeopleGiveThem(t *testing.T) {

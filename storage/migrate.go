@@ -56,7 +56,7 @@ func openMigrator(ctx context.Context, url string, files fs.FS, table string) (*
 	}
 	if err := db.PingContext(ctx); err != nil {
 		_ = db.Close()
-		return nil, fmt.Errorf("the database does not answer: %w", err)
+		return nil, fmt.Errorf("the database does not answer: %w", oneLine{err})
 	}
 	return &Migrator{db, provider}, nil
 }

@@ -107,6 +107,17 @@ var databases atomic.Int64
 // URL makes an empty, migrated database for the test and returns its address.
 func URL(t testing.TB) string {
 	t.Helper()
+	return database(t, template)
+}
+
+// Bare makes a database without any table.
+func Bare(t testing.TB) string {
+	t.Helper()
+	return database(t, "template0")
+}
+
+func database(t testing.TB, template string) string {
+	t.Helper()
 	s := shared()
 	require.NoError(t, s.err, "start the test database")
 	name := fmt.Sprintf("test_%d", databases.Add(1))
