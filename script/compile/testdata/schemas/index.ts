@@ -1,0 +1,1 @@
+import './a/syncs/x.js';
