@@ -59,6 +59,7 @@ func New() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
+	add("project", newDeploy(), newCompile())
 	add("use", newIntegrations(), newConnections(), newRun(), newLogs())
 	add("run", newConfig(), newVersion())
 	add("project", newInit())
