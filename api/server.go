@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 
 	causeway "github.com/causeway-dev/causeway"
+	"github.com/causeway-dev/causeway/providers"
+	"github.com/causeway-dev/causeway/proxy"
 	"github.com/causeway-dev/causeway/storage"
 )
 
@@ -28,13 +30,17 @@ type Dispatcher interface {
 
 // Deps are the parts that the interface stands on.
 type Deps struct {
-	Store     *storage.Store
-	Records   *storage.Records
-	Logs      *storage.Logs
-	Blob      *storage.Blob
-	Dispatch  Dispatcher
-	PublicURL string // without a slash at the end; all links come from it
-	Logger    *slog.Logger
+	Store    *storage.Store
+	Records  *storage.Records
+	Logs     *storage.Logs
+	Blob     *storage.Blob
+	Dispatch Dispatcher
+	Proxy    *proxy.Proxy
+	Catalog  *providers.Catalog
+	// AppsOptional lets integrations of OAuth providers be made without a developer app: their connections are imported.
+	AppsOptional bool
+	PublicURL    string // without a slash at the end; all links come from it
+	Logger       *slog.Logger
 }
 
 // Server answers the public interface.
