@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -185,6 +186,12 @@ func (s *Server) listMessages(c *gin.Context, p *principal) error {
 const (
 	streamBatch     = 250 * time.Millisecond // messages go out together, at most four times a second
 	streamKeepAlive = 15 * time.Second
+	// What other processes log is read from the store. It comes there a moment after it happened, by clocks that differ: each
+	// look begins that long ago, and what was sent already is left out.
+	streamPoll    = 2 * time.Second
+	streamOverlap = 15 * time.Second
+	streamPage    = 500
+	maxTopics     = 20
 )
 
 // stream sends what is logged as server-sent events. Topics are logs, or operation:{id}. The id of an event is a time: a client that comes
@@ -198,6 +205,7 @@ func (s *Server) stream(c *gin.Context, p *principal) error {
 	for _, t := range topics {
 		q.issues.check(t == "logs" || strings.HasPrefix(t, "operation:"), "invalid_value", "topics: logs or operation:{id}", "topics")
 	}
+	q.issues.check(len(topics) <= maxTopics, "too_big", fmt.Sprintf("Too big: expected array to have <=%d items", maxTopics), "topics")
 	if err := q.err(); err != nil {
 		return err
 	}
@@ -212,12 +220,13 @@ func (s *Server) stream(c *gin.Context, p *principal) error {
 	h.Set("X-Accel-Buffering", "no")
 	c.Writer.WriteHeader(http.StatusOK)
 	c.Writer.Flush()
-	w := &eventWriter{w: c.Writer, topics: topics}
+	w := newEventWriter(c.Writer, topics)
 	if err := s.missed(c, p, w); err != nil {
 		return err
 	}
-	tick, alive := time.NewTicker(streamBatch), time.NewTicker(streamKeepAlive)
+	tick, poll, alive := time.NewTicker(streamBatch), time.NewTicker(streamPoll), time.NewTicker(streamKeepAlive)
 	defer tick.Stop()
+	defer poll.Stop()
 	defer alive.Stop()
 	for {
 		select {
@@ -231,11 +240,49 @@ func (s *Server) stream(c *gin.Context, p *principal) error {
 			w.put(e)
 		case <-tick.C:
 			w.flushMessages()
+		case <-poll.C:
+			if err := s.poll(c.Request.Context(), p.environment.ID, w); err != nil {
+				return err
+			}
 		case <-alive.C:
 			_, _ = io.WriteString(c.Writer, ": alive\n\n")
 		}
 		c.Writer.Flush()
 	}
+}
+
+// poll sends what other processes have logged: operations, and the messages of those that are watched by id.
+func (s *Server) poll(ctx context.Context, environmentID int64, w *eventWriter) error {
+	since := time.Now().Add(-streamOverlap)
+	w.forget(since)
+	for _, topic := range w.topics {
+		id, one := strings.CutPrefix(topic, "operation:")
+		if !one {
+			changed, err := s.Logs.ChangedOperations(ctx, environmentID, since, streamPage)
+			if err != nil {
+				return err
+			}
+			for i := range changed {
+				w.put(storage.LogEvent{Operation: &changed[i]})
+			}
+			continue
+		}
+		messages, err := s.Logs.NewMessages(ctx, environmentID, id, since, streamPage)
+		if err != nil {
+			return err
+		}
+		for i := range messages {
+			w.put(storage.LogEvent{Message: &messages[i]})
+		}
+		op, err := s.Logs.FindOperation(ctx, environmentID, id)
+		if err != nil && !errors.Is(err, causeway.ErrNotFound) {
+			return err
+		}
+		if err == nil && op.UpdatedAt.After(since) {
+			w.put(storage.LogEvent{Operation: op})
+		}
+	}
+	return nil
 }
 
 // missed sends the operations since the event that a client saw last.
@@ -254,11 +301,37 @@ func (s *Server) missed(c *gin.Context, p *principal, w *eventWriter) error {
 	return nil
 }
 
-// eventWriter writes server-sent events for the topics of one client.
+// eventWriter writes server-sent events for the topics of one client, each event once.
 type eventWriter struct {
 	w        io.Writer
 	topics   []string
 	messages []messageView
+	changed  map[string]int64 // when an operation that was sent was written, in microseconds
+	said     map[messageRef]bool
+}
+
+type messageRef struct {
+	operationID string
+	at          int64 // microseconds, as the store keeps it
+	seq         int
+}
+
+func newEventWriter(w io.Writer, topics []string) *eventWriter {
+	return &eventWriter{w: w, topics: topics, changed: map[string]int64{}, said: map[messageRef]bool{}}
+}
+
+// forget drops what no look into the store can bring again.
+func (w *eventWriter) forget(before time.Time) {
+	for id, at := range w.changed {
+		if at < before.UnixMicro() {
+			delete(w.changed, id)
+		}
+	}
+	for ref := range w.said {
+		if ref.at < before.UnixMicro() {
+			delete(w.said, ref)
+		}
+	}
 }
 
 func (w *eventWriter) wants(operationID string) bool {
@@ -273,6 +346,11 @@ func (w *eventWriter) wants(operationID string) bool {
 func (w *eventWriter) put(e storage.LogEvent) {
 	switch {
 	case e.Operation != nil && w.wants(e.Operation.ID):
+		at := e.Operation.UpdatedAt.UnixMicro()
+		if last, sent := w.changed[e.Operation.ID]; sent && at <= last {
+			return
+		}
+		w.changed[e.Operation.ID] = at
 		w.flushMessages() // what was said before an operation ended comes before its end
 		name := "operation.updated"
 		switch {
@@ -283,6 +361,11 @@ func (w *eventWriter) put(e storage.LogEvent) {
 		}
 		w.send(name, viewOperation(e.Operation))
 	case e.Message != nil && w.wants(e.Message.OperationID):
+		ref := messageRef{e.Message.OperationID, e.Message.CreatedAt.UnixMicro(), e.Message.Seq}
+		if w.said[ref] {
+			return
+		}
+		w.said[ref] = true
 		w.messages = append(w.messages, viewMessage(e.Message))
 	}
 }
