@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -15,13 +14,6 @@ import (
 	"github.com/causeway-dev/causeway/storage"
 )
 
-// Limits of action runs.
-const (
-	actionStart      = 30 * time.Second
-	actionStartAsync = 24 * time.Hour
-	actionFinish     = 15 * time.Minute
-)
-
 type actionBody struct {
 	ActionName string          `json:"action_name"`
 	Input      json.RawMessage `json:"input"`
@@ -32,7 +24,7 @@ func (s *Server) triggerAction(c *gin.Context, p *principal) error {
 	if err != nil {
 		return err
 	}
-	async, retries, err := asyncHeaders(c)
+	async, retries, once, err := actionHeaders(c)
 	if err != nil {
 		return err
 	}
@@ -43,23 +35,25 @@ func (s *Server) triggerAction(c *gin.Context, p *principal) error {
 	if err != nil {
 		return err
 	}
-	i, x, f, err := s.actionOf(c, p, key, connectionID, b.ActionName)
+	ctx := c.Request.Context()
+	t, err := s.Store.FindAction(ctx, p.environment.ID, key, connectionID, b.ActionName)
 	if err != nil {
 		return err
 	}
-	ctx := c.Request.Context()
 	n := storage.NewRun{
-		Kind: causeway.RunAction, Lane: causeway.LaneAction, IntegrationID: i.ID, ConnectionID: x.ID, FunctionID: f.ID,
-		StartWithin: actionStart, FinishWithin: actionFinish, MaxAttempts: 1, Input: b.Input,
+		Kind: causeway.RunAction, Lane: causeway.LaneAction, IntegrationID: t.Integration.ID, ConnectionID: t.Connection.ID, FunctionID: t.Function.ID,
+		StartWithin: causeway.ActionStartWithin, FinishWithin: causeway.ActionFinishWithin, MaxAttempts: 1, Input: b.Input, IdempotencyKey: once,
 		OperationID: causeway.NewOperationID(time.Now()), StartedBy: map[string]any{"type": "api_key", "id": p.key.ID}, Opts: causeway.RunOpts{Async: async},
 	}
 	if async {
-		n.Lane, n.StartWithin, n.MaxAttempts = causeway.LaneActionAsync, actionStartAsync, 1+retries
+		n.Lane, n.StartWithin, n.MaxAttempts = causeway.LaneActionAsync, causeway.AsyncActionStartWithin, 1+retries
 	}
 	created, err := s.Store.CreateRun(ctx, p.environment.ID, n)
 	if err != nil {
+		s.actionRefused(p, t, n, err)
 		return err
 	}
+	s.actionWaits(p, t, n, created)
 	if created.Admitted {
 		s.start(ctx, created.Ref)
 	} else if created.Ask {
@@ -77,7 +71,9 @@ func (s *Server) triggerAction(c *gin.Context, p *principal) error {
 	return actionAnswer(c, ended)
 }
 
-func asyncHeaders(c *gin.Context) (async bool, retries int, err error) {
+// actionHeaders reads how an action is to be run: waited for or not, how often it may be tried, and the key under which a repeated request
+// finds the first one's run.
+func actionHeaders(c *gin.Context) (async bool, retries int, once string, err error) {
 	var found issues
 	if h := c.GetHeader("X-Async"); h != "" {
 		var ok bool
@@ -86,10 +82,49 @@ func asyncHeaders(c *gin.Context) (async bool, retries int, err error) {
 	}
 	if h := c.GetHeader("X-Max-Retries"); h != "" {
 		n, err := strconv.Atoi(h)
-		found.check(err == nil && n >= 0 && n <= 5, "too_big", "Too big: expected number to be >=0 and <=5", "x-max-retries")
+		found.check(err == nil, "invalid_type", "Invalid input: expected number, received NaN", "x-max-retries")
+		found.check(n >= 0, "too_small", "Too small: expected number to be >=0", "x-max-retries")
+		found.check(n <= 5, "too_big", "Too big: expected number to be <=5", "x-max-retries")
 		retries = n
 	}
-	return async, retries, found.err(badHeaders)
+	once = c.GetHeader("Idempotency-Key")
+	found.check(len(once) <= 255, "too_big", "Too big: expected string to have <=255 characters", "idempotency-key")
+	return async, retries, once, found.err(badHeaders)
+}
+
+// actionOperation is the operation of an action call, as its caller began it. The worker that runs it goes on with it.
+func actionOperation(p *principal, t storage.ActionTarget, n storage.NewRun) causeway.Operation {
+	actor, _ := json.Marshal(n.StartedBy) // a map of texts and numbers
+	expires := time.Now().Add(n.StartWithin + n.FinishWithin)
+	return causeway.Operation{
+		ID: n.OperationID, EnvironmentID: p.environment.ID, Type: "action", Action: "run", State: causeway.OperationWaiting, Level: causeway.LevelInfo,
+		IntegrationID: t.Integration.ID, ConnectionID: t.Connection.ID, FunctionID: t.Function.ID, Actor: actor, ExpiresAt: &expires,
+		Names: causeway.OperationNames{
+			Environment: p.environment.Name, Provider: t.Integration.Provider, Integration: t.Integration.UniqueKey, Connection: t.Connection.ConnectionID, Function: t.Function.Name,
+		},
+	}
+}
+
+// actionWaits shows a run that doesn't begin at once. One that does is shown by its worker.
+func (s *Server) actionWaits(p *principal, t storage.ActionTarget, n storage.NewRun, created storage.Created) {
+	if created.Admitted || created.Repeated {
+		return
+	}
+	op := actionOperation(p, t, n)
+	op.RunUID = created.Ref.RunUID
+	s.Logs.Operation(op)
+}
+
+// actionRefused shows a run that was not even queued, so that its user sees why nothing happens.
+func (s *Server) actionRefused(p *principal, t storage.ActionTarget, n storage.NewRun, err error) {
+	if !errors.Is(err, storage.ErrQueueFull) {
+		return
+	}
+	op := actionOperation(p, t, n)
+	now := time.Now()
+	op.State, op.Level, op.EndedAt, op.ExpiresAt = causeway.OperationFailed, causeway.LevelError, &now, nil
+	op.Error, _ = json.Marshal(map[string]string{"code": storage.ErrQueueFull.Code, "message": storage.ErrQueueFull.Message}) // texts
+	s.Logs.Operation(op)
 }
 
 // readAction reads the body of a trigger. Keys that nobody knows are fine here; an input that is falsy reaches the function as null.
@@ -109,41 +144,8 @@ func readAction(c *gin.Context) (actionBody, error) {
 	if !causeway.ValidFunctionName(b.ActionName) {
 		return b, issueError("invalid_format", "Invalid string: must match pattern /^[a-zA-Z0-9_-]+$/", "action_name")
 	}
-	switch string(bytes.TrimSpace(b.Input)) {
-	case "", "null", "false", "0", `""`, "-0", "0.0":
-		b.Input = nil
-	}
+	b.Input = causeway.ActionInput(b.Input)
 	return b, nil
-}
-
-// actionOf finds what an action call names.
-func (s *Server) actionOf(c *gin.Context, p *principal, key, connectionID, name string) (*causeway.Integration, *causeway.Connection, *causeway.Function, error) {
-	ctx, env := c.Request.Context(), p.environment.ID
-	i, err := s.Store.Integration(ctx, env, key)
-	if errors.Is(err, causeway.ErrNotFound) {
-		return nil, nil, nil, unknownConnection()
-	}
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	x, err := s.Store.Connection(ctx, env, i.ID, connectionID)
-	if errors.Is(err, causeway.ErrNotFound) {
-		return nil, nil, nil, unknownConnection()
-	}
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	f, err := s.Store.Function(ctx, env, i.ID, causeway.KindAction, name)
-	if errors.Is(err, causeway.ErrNotFound) {
-		return nil, nil, nil, notFound("there is no action %q", name)
-	}
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	if !f.Enabled {
-		return nil, nil, nil, causeway.Errorf(http.StatusNotFound, causeway.CodeDisabledResource, "the action %q is disabled", name)
-	}
-	return i, x, f, nil
 }
 
 func (s *Server) getAction(c *gin.Context, p *principal) error {
@@ -173,42 +175,8 @@ func (s *Server) getAction(c *gin.Context, p *principal) error {
 func actionAnswer(c *gin.Context, ended *storage.EndedRun) error {
 	o := ended.Outcome
 	if o.State != causeway.RunSucceeded {
-		return ActionError(o)
+		return causeway.ActionError(o)
 	}
 	c.Data(http.StatusOK, "application/json; charset=utf-8", o.Output)
 	return nil
-}
-
-// ActionError is a failed action on the wire. Codes of ours that the contract doesn't know go out as action_script_failure, with ours in
-// the payload.
-func ActionError(o causeway.Outcome) *causeway.Error {
-	var detail struct {
-		Payload  json.RawMessage    `json:"payload"`
-		Upstream *causeway.Upstream `json:"upstream"`
-	}
-	if o.Error != nil {
-		_ = json.Unmarshal(o.Error, &detail) // an error that can't be read is shown without its payload
-	}
-	e := &causeway.Error{Code: o.Code, Status: http.StatusInternalServerError, Message: o.Message, Payload: detail.Payload}
-	if len(detail.Payload) == 0 {
-		e.Payload = struct{}{}
-	}
-	switch o.Code {
-	case causeway.CodeScriptHTTPError:
-		e.Status, e.Message, e.Upstream = http.StatusFailedDependency, "", detail.Upstream
-	case causeway.CodeScriptRateLimit:
-		e.Status = http.StatusFailedDependency
-	case causeway.CodeOutputTooLarge:
-		e.Status = http.StatusBadRequest
-	case causeway.CodeScriptAborted:
-		e.Status = http.StatusGone
-	case causeway.CodeActionRuntimeError, causeway.CodeScriptInternalError, causeway.CodeScriptNetworkError, causeway.CodeExecutionTimeout:
-	default:
-		inner := gin.H{"error": o.Code}
-		if len(detail.Payload) > 0 {
-			inner["payload"] = detail.Payload
-		}
-		e.Code, e.Payload = "action_script_failure", inner
-	}
-	return e
 }

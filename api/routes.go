@@ -70,6 +70,8 @@ func (s *Server) routes() []route {
 		{post, "/sync/start", one("environment:syncs:execute"), false, true, s.startSync},
 		{post, "/sync/pause", one("environment:syncs:execute"), false, true, s.pauseSync},
 		{get, "/sync/status", one("environment:syncs:read"), false, true, s.syncStatus},
+		{post, "/sync/:name/variant/:variant", one("environment:syncs:variant:create"), false, true, s.createVariant},
+		{del, "/sync/:name/variant/:variant", one("environment:syncs:variant:delete"), false, true, s.deleteVariant},
 		{put, "/sync/update-connection-frequency", one("environment:syncs:update"), false, true, s.updateFrequency},
 
 		{get, "/records", one("environment:records:read"), false, true, s.listRecords},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -41,11 +42,33 @@ func parseSyncRef(text string) syncRef {
 	return syncRef{name, variant}
 }
 
-type syncCommand struct {
+// syncTarget names the syncs that a command is for.
+type syncTarget struct {
 	Syncs             []syncRef `json:"syncs"`
 	ProviderConfigKey string    `json:"provider_config_key"`
 	ConnectionID      string    `json:"connection_id"`
-	Opts              *struct {
+}
+
+func (b *syncTarget) check(found *issues) {
+	found.check(b.Syncs != nil, "invalid_type", "Invalid input: expected array, received undefined", "syncs")
+	for i, r := range b.Syncs {
+		found.check(causeway.ValidFunctionName(r.Name) && causeway.ValidFunctionName(r.Variant), "invalid_format", "Invalid string: must be the name of a sync", "syncs", itoa(i))
+	}
+	found.check(len(b.Syncs) <= 256, "too_big", "Too big: expected array to have <=256 items", "syncs")
+}
+
+// find looks up what is named. No name means all syncs of the connection, no connection all connections of the integration.
+func (b *syncTarget) find(c *gin.Context, s *Server, p *principal) ([]storage.SyncRow, error) {
+	names := make([]storage.SyncName, 0, len(b.Syncs))
+	for _, r := range b.Syncs {
+		names = append(names, storage.SyncName(r))
+	}
+	return s.Store.FindSyncs(c.Request.Context(), p.environment.ID, b.ProviderConfigKey, b.ConnectionID, names)
+}
+
+type syncTrigger struct {
+	syncTarget
+	Opts *struct {
 		Reset      bool `json:"reset"`
 		EmptyCache bool `json:"emptyCache"`
 	} `json:"opts"`
@@ -53,12 +76,9 @@ type syncCommand struct {
 	FullResync *bool   `json:"full_resync"`
 }
 
-func (b *syncCommand) validate() error {
+func (b *syncTrigger) validate() error {
 	var found issues
-	for i, r := range b.Syncs {
-		found.check(causeway.ValidFunctionName(r.Name) && causeway.ValidFunctionName(r.Variant), "invalid_format", "Invalid string: must be the name of a sync", "syncs", itoa(i))
-	}
-	found.check(len(b.Syncs) <= 256, "too_big", "Too big: expected array to have <=256 items", "syncs")
+	b.check(&found)
 	if b.SyncMode != nil {
 		switch *b.SyncMode {
 		case "incremental", "full_refresh", "full_refresh_and_clear_cache":
@@ -70,7 +90,7 @@ func (b *syncCommand) validate() error {
 }
 
 // request is the wish that a trigger stands for.
-func (b *syncCommand) request() (storage.SyncRequest, error) {
+func (b *syncTrigger) request() (storage.SyncRequest, error) {
 	if b.Opts != nil && (b.SyncMode != nil || b.FullResync != nil) {
 		return "", causeway.Errorf(http.StatusBadRequest, badBody, "opts can't be given together with sync_mode or full_resync")
 	}
@@ -86,114 +106,88 @@ func (b *syncCommand) request() (storage.SyncRequest, error) {
 	}
 }
 
-// commanded reads a command and finds the syncs that it means. An empty list means all of the connection, or of the integration.
-func (s *Server) commanded(c *gin.Context, p *principal) (syncCommand, []storage.SyncRow, error) {
-	var b syncCommand
+// triggerSync runs syncs now. Of several, one that can't be run doesn't keep the others from it.
+func (s *Server) triggerSync(c *gin.Context, p *principal) error {
+	var b syncTrigger
 	if err := emptyQuery(c); err != nil {
-		return b, nil, err
+		return err
 	}
 	if err := decodeBody(c, &b); err != nil {
-		return b, nil, err
+		return err
 	}
 	if err := b.validate(); err != nil {
-		return b, nil, err
+		return err
 	}
-	if b.ProviderConfigKey == "" {
+	if b.ProviderConfigKey == "" { // older clients say it in headers
 		b.ProviderConfigKey = c.GetHeader("Provider-Config-Key")
 	}
 	if b.ConnectionID == "" {
 		b.ConnectionID = c.GetHeader("Connection-Id")
 	}
 	if b.ProviderConfigKey == "" {
-		return b, nil, &causeway.Error{Code: "missing_provider_config_key", Status: http.StatusBadRequest}
-	}
-	ctx := c.Request.Context()
-	i, err := s.Store.Integration(ctx, p.environment.ID, b.ProviderConfigKey)
-	if errors.Is(err, causeway.ErrNotFound) {
-		e := unknownIntegration(http.StatusBadRequest)
-		e.Legacy = true
-		return b, nil, e
-	}
-	if err != nil {
-		return b, nil, err
-	}
-	f := storage.SyncFilter{IntegrationID: i.ID}
-	if b.ConnectionID != "" {
-		x, err := s.Store.Connection(ctx, p.environment.ID, i.ID, b.ConnectionID)
-		if errors.Is(err, causeway.ErrNotFound) {
-			return b, nil, &causeway.Error{Code: "unknown_connection", Status: http.StatusNotFound, Message: "there is no connection with this id", Legacy: true}
-		}
-		if err != nil {
-			return b, nil, err
-		}
-		f.ConnectionID = x.ID
-	}
-	for _, r := range b.Syncs {
-		f.Names = append(f.Names, storage.SyncName(r))
-	}
-	rows, err := s.Store.Syncs(ctx, p.environment.ID, f)
-	if err != nil {
-		return b, nil, err
-	}
-	if len(rows) == 0 && (len(b.Syncs) > 0 || b.ConnectionID == "") || !allFound(b.Syncs, rows) {
-		return b, nil, &causeway.Error{Code: "no_syncs_found", Status: http.StatusBadRequest, Message: "no such sync is deployed for this connection", Legacy: true}
-	}
-	return b, rows, nil
-}
-
-func allFound(refs []syncRef, rows []storage.SyncRow) bool {
-	there := map[syncRef]bool{}
-	for _, r := range rows {
-		there[syncRef{r.Name, r.Variant}] = true
-	}
-	for _, r := range refs {
-		if !there[r] {
-			return false
-		}
-	}
-	return true
-}
-
-func (s *Server) triggerSync(c *gin.Context, p *principal) error {
-	b, rows, err := s.commanded(c, p)
-	if err != nil {
-		return err
+		return &causeway.Error{Code: "missing_provider_config_key", Status: http.StatusBadRequest}
 	}
 	want, err := b.request()
 	if err != nil {
 		return err
 	}
-	ctx := c.Request.Context()
+	rows, err := b.find(c, s, p)
+	if err != nil {
+		return err
+	}
 	for _, row := range rows {
-		ref, stopped, err := s.Store.RequestSync(ctx, p.environment.ID, row.ID, want)
-		switch {
-		case causeway.ErrorCode(err) == storage.ErrAlreadyRunning.Code:
-			if len(rows) == 1 {
-				return storage.ErrAlreadyRunning
-			}
-		case errors.Is(err, causeway.ErrNotFound): // deleted meanwhile
-		case err != nil:
+		err := s.requestSync(c.Request.Context(), p.environment.ID, row.ID, want)
+		if refused := causeway.ErrorCode(err) != ""; err != nil && (!refused || len(rows) == 1) {
 			return err
-		}
-		if stopped != nil {
-			s.stop(ctx, *stopped)
-		}
-		if ref != nil {
-			s.start(ctx, *ref)
 		}
 	}
 	return answer(c, http.StatusOK, gin.H{"success": true})
 }
 
+func (s *Server) requestSync(ctx context.Context, environmentID, syncID int64, want storage.SyncRequest) error {
+	ref, stopped, err := s.Store.RequestSync(ctx, environmentID, syncID, want)
+	if err != nil {
+		if refusal, ok := errors.AsType[*causeway.Error](err); ok {
+			return refusal
+		}
+		return err
+	}
+	if stopped != nil {
+		s.stop(ctx, *stopped)
+	}
+	if ref != nil {
+		s.start(ctx, *ref)
+	}
+	return nil
+}
+
+// targeted reads the body of a command that has no options.
+func (s *Server) targeted(c *gin.Context, p *principal) ([]storage.SyncRow, error) {
+	var b syncTarget
+	if err := emptyQuery(c); err != nil {
+		return nil, err
+	}
+	if err := decodeBody(c, &b); err != nil {
+		return nil, err
+	}
+	var found issues
+	b.check(&found)
+	found.check(b.ProviderConfigKey != "", "invalid_type", "Invalid input: expected string, received undefined", "provider_config_key")
+	if err := found.err(badBody); err != nil {
+		return nil, err
+	}
+	return b.find(c, s, p)
+}
+
 func (s *Server) pauseSync(c *gin.Context, p *principal) error {
-	_, rows, err := s.commanded(c, p)
+	rows, err := s.targeted(c, p)
 	if err != nil {
 		return err
 	}
 	ctx := c.Request.Context()
 	for _, row := range rows {
 		stopped, err := s.Store.PauseSync(ctx, p.environment.ID, row.ID)
-		if err != nil && !errors.Is(err, causeway.ErrNotFound) {
+		if err != nil && !errors.Is(err, causeway.ErrNotFound) { // gone: deleted meanwhile
 			return err
 		}
 		if stopped != nil {
@@ -204,7 +198,7 @@ func (s *Server) pauseSync(c *gin.Context, p *principal) error {
 }
 
 func (s *Server) startSync(c *gin.Context, p *principal) error {
-	_, rows, err := s.commanded(c, p)
+	rows, err := s.targeted(c, p)
 	if err != nil {
 		return err
 	}
@@ -309,9 +303,16 @@ func (s *Server) statusRow(c *gin.Context, environmentID int64, row storage.Sync
 		v.Frequency = &row.Runs
 	}
 	if row.LastResult != nil {
-		v.LatestResult = row.LastResult.Models
+		v.LatestResult = map[string]causeway.Counts{}
+		for m, n := range row.LastResult.Models {
+			n.Unchanged = 0 // the wire doesn't know it
+			v.LatestResult[m] = n
+		}
 	}
-	if row.LastRunState != "" {
+	switch {
+	case row.Running:
+		v.LatestExecutionStatus = "RUNNING"
+	case row.LastRunState != "":
 		v.LatestExecutionStatus = executionStatus(row.LastRunState)
 	}
 	ctx := c.Request.Context()
@@ -390,29 +391,18 @@ func (s *Server) updateFrequency(c *gin.Context, p *principal) error {
 			return causeway.Errorf(http.StatusBadRequest, badBody, "%s", e.Message)
 		}
 	}
-	ctx := c.Request.Context()
-	i, err := s.Store.Integration(ctx, p.environment.ID, b.ProviderConfigKey)
-	if errors.Is(err, causeway.ErrNotFound) {
+	row, err := s.syncOf(c, p, b.ProviderConfigKey, b.ConnectionID, parseSyncRef(b.SyncName+"::"+b.SyncVariant))
+	if causeway.ErrorCode(err) == "unknown_provider_config" {
 		return unknownConnection()
 	}
 	if err != nil {
 		return err
 	}
-	x, err := s.Store.Connection(ctx, p.environment.ID, i.ID, b.ConnectionID)
-	if errors.Is(err, causeway.ErrNotFound) {
-		return unknownConnection()
-	}
-	if err != nil {
-		return err
-	}
-	rows, err := s.Store.Syncs(ctx, p.environment.ID, storage.SyncFilter{IntegrationID: i.ID, ConnectionID: x.ID, Names: []storage.SyncName{storage.SyncName(parseSyncRef(b.SyncName + "::" + b.SyncVariant))}})
-	if err != nil {
-		return err
-	}
-	if len(rows) == 0 {
+	if row == nil {
 		return &causeway.Error{Code: "unknown_sync", Status: http.StatusBadRequest}
 	}
-	due, err := s.Store.SetSyncFrequency(ctx, p.environment.ID, rows[0].ID, interval)
+	ctx := c.Request.Context()
+	due, err := s.Store.SetSyncFrequency(ctx, p.environment.ID, row.ID, interval)
 	if err != nil {
 		return err
 	}
@@ -420,7 +410,7 @@ func (s *Server) updateFrequency(c *gin.Context, p *principal) error {
 		s.ask(ctx, p.environment.ID, *due)
 	}
 	if b.Frequency == nil {
-		normal = rows[0].Runs
+		normal = row.Runs
 	}
 	return answer(c, http.StatusOK, gin.H{"frequency": normal})
 }
