@@ -3,6 +3,9 @@ package host
 import (
 	"log/slog"
 
+	"github.com/causeway-dev/causeway/egress"
+	"github.com/causeway-dev/causeway/providers"
+	"github.com/causeway-dev/causeway/proxy"
 	"github.com/causeway-dev/causeway/storage"
 )
 
@@ -14,5 +17,12 @@ type Host struct {
 	Redis   *storage.Redis
 	Logs    *storage.Logs
 	Runs    Runs
-	Logger  *slog.Logger // the process log: ids only
+	Catalog *providers.Catalog
+	Calls   *proxy.Proxy   // calls to the APIs of connections
+	Egress  *egress.Client // calls to addresses that a script names itself
+	Logger  *slog.Logger   // the process log: ids only
+
+	// ResponseBytes bounds the answer of a call that a script gets; PublicURL is where this installation is reached.
+	ResponseBytes int
+	PublicURL     string
 }
