@@ -20,6 +20,9 @@ const (
 // found by the id in the envelope, so its rotation needs no re-encoding. It never does I/O: those keys are in memory.
 type codec struct{ keys *storage.Keyring }
 
+// Codec is the codec of all payloads, for who has to read recorded executions.
+func Codec(keys *storage.Keyring) converter.PayloadCodec { return codec{keys} }
+
 var payloadAAD = storage.AAD{Column: "temporal.payload"}
 
 // Encode seals payloads.

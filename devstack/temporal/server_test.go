@@ -2,7 +2,6 @@ package temporal_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -45,6 +44,7 @@ func serve(t *testing.T, c client.Client) worker.Worker {
 }
 
 func TestStateSurvivesARestart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s, c := start(t, dir, nil)
 	w := serve(t, c)
@@ -68,6 +68,7 @@ func TestStateSurvivesARestart(t *testing.T) {
 }
 
 func TestADamagedFileIsMovedAside(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "temporal.db"), []byte("this is no database, and never was one"), 0o600))
 	var said string
@@ -75,35 +76,4 @@ func TestADamagedFileIsMovedAside(t *testing.T) {
 	assert.Contains(t, said, "moved to")
 	c.Close()
 	s.Stop()
-}
-
-// A cancel from outside reaches an activity that runs in the process of the workflow only when its task is renewed; what matters here is
-// that the embedded server carries it at all.
-func TestACancelReachesALocalActivity(t *testing.T) {
-	s, c := start(t, t.TempDir(), nil)
-	defer s.Stop()
-	defer c.Close()
-	began, ended := make(chan struct{}), make(chan error, 1)
-	w := worker.New(c, "q", worker.Options{})
-	w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
-		ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{StartToCloseTimeout: time.Minute, RetryPolicy: &sdk.RetryPolicy{MaximumAttempts: 1}})
-		return workflow.ExecuteLocalActivity(ctx, func(ctx context.Context) error {
-			close(began)
-			<-ctx.Done()
-			ended <- context.Cause(ctx)
-			return ctx.Err()
-		}).Get(ctx, nil)
-	}, workflow.RegisterOptions{Name: "Hold"})
-	require.NoError(t, w.Start())
-	defer w.Stop()
-	_, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "hold", TaskQueue: "q", WorkflowTaskTimeout: 2 * time.Second}, "Hold")
-	require.NoError(t, err)
-	<-began
-	require.NoError(t, c.CancelWorkflow(t.Context(), "hold", ""))
-	select {
-	case cause := <-ended:
-		assert.True(t, errors.Is(cause, context.Canceled) || cause != nil)
-	case <-time.After(30 * time.Second):
-		t.Fatal("the cancel did not arrive")
-	}
 }
