@@ -101,6 +101,8 @@ type Pools struct {
 	compiling sync.WaitGroup
 }
 
+var _ RunnerPool = (*Pools)(nil)
+
 // pool is the runners of one environment.
 type pool struct {
 	runners    []*runner

@@ -309,11 +309,12 @@ func TestClosingWaitsForRunsAndThenTakesNoMore(t *testing.T) {
 	require.True(t, ok)
 	stop, cancel := context.WithCancelCause(t.Context())
 	ended := make(chan script.Result, 1)
+	host := &aliveHost{alive: make(chan struct{}, 1)}
 	go func() {
-		ended <- s.Run(stop, starting("wait"), text("wait"), aRun(causeway.RunAction), &fakeHost{})
+		ended <- s.Run(stop, starting("wait"), text("wait"), aRun(causeway.RunAction), host)
 		s.Release()
 	}()
-	<-s.(*Slot).runner.ready
+	<-host.alive
 	closed := make(chan error, 1)
 	go func() { closed <- p.Close(t.Context()) }()
 	require.Eventually(t, func() bool {
