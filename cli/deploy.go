@@ -21,14 +21,19 @@ func newCompile() *cobra.Command {
 	return &cobra.Command{
 		Use:   "compile",
 		Short: "Check and bundle the scripts of the project in this folder",
-		Args:  cobra.NoArgs,
+		Long: "Checks the scripts that index.ts names, with the project's TypeScript if it is installed, and writes their bundles to build/ and what they\n" +
+			"define to .causeway/nango.json. Deploying does the same by itself.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			flows, err := flows(".")
+			p, err := buildProject(cmd, ".")
 			if err != nil {
 				return err
 			}
-			for _, f := range flows.all() {
-				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%-8s %s/%s  %d bytes\n", f.kind, f.integration, f.name, f.bytes); err != nil {
+			if err := writeBuild(p, "."); err != nil {
+				return err
+			}
+			for _, s := range p.Scripts {
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%-8s %s/%s  %d bytes\n", kindOf[s.Definition.Type], s.Integration, s.Name, len(s.JS)); err != nil {
 					return err
 				}
 			}
@@ -101,60 +106,26 @@ type eventFlow struct {
 	FileBody fileBody `json:"fileBody"`
 }
 
-type listed struct {
-	kind, integration, name string
-	bytes                   int
-}
-
-func (d *deployment) all() []listed {
-	var out []listed
-	for _, f := range d.FlowConfigs {
-		out = append(out, listed{f.Type, f.Integration, f.Name, len(f.FileBody.JS)})
-	}
-	for _, p := range d.Events {
-		for _, s := range p.Scripts {
-			out = append(out, listed{"on-event", p.Integration, s.Name, len(s.FileBody.JS)})
-		}
-	}
-	return out
-}
-
-// flows bundles a project.
-func flows(dir string) (*deployment, error) {
-	entries, err := compile.Entries(dir)
-	if err != nil {
-		return nil, err
-	}
+// deploymentOf is what is sent of a project.
+func deploymentOf(p *compile.Project) *deployment {
 	d := &deployment{FlowConfigs: []flow{}, Events: []providerFlow{}, DeployMode: "all", SDKVersion: sdkVersion}
-	var failed []error
-	for _, e := range entries {
-		if err := d.add(dir, e); err != nil {
-			failed = append(failed, err)
+	for _, s := range p.Scripts {
+		body := fileBody{string(s.JS), string(s.Source)}
+		if s.Definition.Type == "onEvent" {
+			d.event(s.Entry, eventFlow{s.Name, s.Definition.Event, body})
+			continue
 		}
+		d.FlowConfigs = append(d.FlowConfigs, flowOf(s, body))
 	}
-	return d, errors.Join(failed...)
+	return d
 }
 
-func (d *deployment) add(dir string, e compile.Entry) error {
-	js, ts, err := compile.Bundle(dir, e)
-	if err != nil {
-		return err
-	}
-	def, err := compile.Define(e, js)
-	if err != nil {
-		return err
-	}
-	body := fileBody{string(js), string(ts)}
-	if def.Type == "onEvent" {
-		d.event(e, eventFlow{e.Name, def.Event, body})
-		return nil
-	}
+func flowOf(s compile.Script, body fileBody) flow {
+	def := s.Definition
 	f := flow{
-		Type: def.Type, Name: e.Name, Integration: e.Integration, Models: def.Models, AutoStart: def.AutoStart, TrackDeletes: def.TrackDeletes, SyncType: def.SyncType,
-		Endpoints: def.Endpoints, Webhooks: def.Webhooks, Version: def.Version, Metadata: flowMetadata{def.Description, def.Scopes}, ModelsSchema: def.Schema, Features: def.Features, FileBody: body,
-	}
-	if f.Features == nil {
-		f.Features = []string{}
+		Type: def.Type, Name: s.Name, Integration: s.Integration, Models: def.Models, AutoStart: def.AutoStart, TrackDeletes: def.TrackDeletes, SyncType: def.SyncType,
+		Endpoints: def.Endpoints, Webhooks: def.Webhooks, Version: def.Version, Metadata: flowMetadata{def.Description, def.Scopes}, ModelsSchema: def.Schema,
+		Features: append([]string{}, def.Features...), FileBody: body,
 	}
 	if def.Type == "sync" {
 		f.Runs = &def.Frequency
@@ -162,8 +133,7 @@ func (d *deployment) add(dir string, e compile.Entry) error {
 	if def.Input != "" {
 		f.Input = &def.Input
 	}
-	d.FlowConfigs = append(d.FlowConfigs, f)
-	return nil
+	return f
 }
 
 func (d *deployment) event(e compile.Entry, s eventFlow) {
@@ -231,6 +201,7 @@ func (p *plan) print(w io.Writer) (lines int, removes bool) {
 	}
 	if len(p.DeletedModels) > 0 {
 		lines++
+		removes = true
 		_, _ = fmt.Fprintf(w, "  - models   %s\n", strings.Join(p.DeletedModels, ", "))
 	}
 	return lines, removes
@@ -252,33 +223,21 @@ func runDeploy(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	d, err := flows(".")
+	p, err := buildProject(cmd, ".")
 	if err != nil {
 		return err
 	}
+	d := deploymentOf(p)
+	if len(d.FlowConfigs) == 0 {
+		return errors.New("there is neither a sync nor an action: on-event scripts alone are not deployed")
+	}
 	ctx, w := cmd.Context(), cmd.OutOrStdout()
-	var p plan
-	if err := api.call(ctx, http.MethodPost, "/sync/deploy/confirmation", d, &p); err != nil {
+	var changes plan
+	if err := api.call(ctx, http.MethodPost, "/sync/deploy/confirmation", d, &changes); err != nil {
 		return withHint(err)
 	}
-	_, _ = fmt.Fprintln(w, "Plan (+ added, ~ changed, - removed):")
-	lines, removes := p.print(w)
-	if lines == 0 {
-		_, _ = fmt.Fprintln(w, "  nothing changes")
-	}
-	if confirmed, _ := cmd.Flags().GetBool("auto-confirm"); !confirmed && lines > 0 {
-		question := "Deploy? [y/N] "
-		if removes {
-			question = "Deploy, and remove what is marked with a minus? [y/N] "
-		}
-		_, _ = fmt.Fprint(w, question)
-		answer, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-			return errors.New("nothing was deployed")
-		}
+	if ok, err := confirm(cmd, &changes); err != nil || !ok {
+		return err
 	}
 	yaml := ""
 	d.NangoYamlBody, d.Reconcile = &yaml, true
@@ -292,6 +251,38 @@ func runDeploy(cmd *cobra.Command, _ []string) error {
 		_, _ = fmt.Fprintf(w, "deployed %s %s/%s@v%s\n", f.Type, f.ProviderConfigKey, f.Name, f.Version)
 	}
 	return nil
+}
+
+// confirm shows the plan and asks. Without a person at the other end there is no yes.
+func confirm(cmd *cobra.Command, changes *plan) (bool, error) {
+	w := cmd.OutOrStdout()
+	_, _ = fmt.Fprintln(w, "Plan (+ added, ~ changed, - removed):")
+	lines, removes := changes.print(w)
+	if lines == 0 {
+		_, _ = fmt.Fprintln(w, "  nothing changes")
+		return true, nil
+	}
+	if confirmed, _ := cmd.Flags().GetBool("auto-confirm"); confirmed {
+		return true, nil
+	}
+	question := "Deploy? [y/N] "
+	if removes {
+		question = "Deploy, and remove what is marked with a minus? [y/N] "
+	}
+	_, _ = fmt.Fprint(w, question)
+	answer, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return true, nil
+	case "":
+		if errors.Is(err, io.EOF) {
+			return false, errors.New("nothing was deployed: there is nobody to ask; --auto-confirm deploys without asking")
+		}
+	}
+	return false, errors.New("nothing was deployed")
 }
 
 // withHint adds the command that mends the usual first mistake.
