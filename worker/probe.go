@@ -31,7 +31,7 @@ func (p *Pools) runnerOptions(more ...string) processOptions {
 func (p *Pools) choose() error {
 	path, explicit := p.opts.Executable, p.opts.Executable != ""
 	if !explicit {
-		path, _ = runnerBeside()
+		path = runnerBeside()
 	}
 	if path != "" {
 		c, binary, err := executable(path, "causeway-runner")

@@ -152,13 +152,15 @@ func (f *firstLines) String() string {
 	return strings.ToValidUTF8(f.text.String(), "?")
 }
 
-// runnerBeside is the small runner program beside this executable, if it is there.
-func runnerBeside() (string, bool) {
+// runnerBeside is the small runner program beside this executable; empty: there is none.
+func runnerBeside() string {
 	self, err := os.Executable()
 	if err != nil {
-		return "", false
+		return ""
 	}
 	path := filepath.Join(filepath.Dir(self), "causeway-runner")
-	info, err := os.Stat(path)
-	return path, err == nil && info.Mode().IsRegular()
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	return path
 }
