@@ -229,16 +229,16 @@ func (w *Worker) outcome(ex *execution, run *script.Run, result script.Result) c
 	case result.Code == "" && run.Kind == causeway.RunAction && len(result.Output) > script.MaxOutput:
 		result = script.Result{Code: causeway.CodeOutputTooLarge, Message: fmt.Sprintf("the output has %d bytes, %d are allowed", len(result.Output), script.MaxOutput)}
 	}
+	reason, code := ex.aborted()
+	if reason == script.ReasonCancelled { // what it still returned is ignored
+		return causeway.Outcome{State: causeway.RunCancelled, Code: code, Message: "cancelled"}
+	}
 	if result.Code == "" {
 		return causeway.Outcome{State: causeway.RunSucceeded, Output: result.Output, NextSoon: result.Interrupted, Result: &causeway.RunResult{Interrupted: result.Interrupted}}
 	}
 	out := causeway.Outcome{State: causeway.RunFailed, Code: result.Code, Message: result.Message, Error: result.Error}
-	switch reason, code := ex.aborted(); reason {
-	case script.ReasonCancelled:
-		out = causeway.Outcome{State: causeway.RunCancelled, Code: code, Message: "cancelled"}
-	case script.ReasonDrain:
+	if reason == script.ReasonDrain {
 		out = causeway.Outcome{State: causeway.RunFailed, Code: causeway.CodeWorkerStopped, Message: "the worker was stopped"}
-	case script.ReasonTimeout, script.ReasonLost, "":
 	}
 	if out.Code == causeway.CodeExecutionTimeout {
 		out.Message = fmt.Sprintf("the script ran longer than %s", run.FinishWithin)

@@ -75,15 +75,12 @@ type Worker struct {
 	end      context.CancelFunc
 	renewing sync.WaitGroup
 	stopped  context.CancelFunc
+	grace    time.Duration // stopGrace, but for tests
 }
 
 // Start registers the worker, makes the periodic jobs sure, and serves its queues.
 func Start(ctx context.Context, o Options) (*Worker, error) {
-	w := &Worker{Options: o}
-	w.base, w.end = context.WithCancel(context.WithoutCancel(ctx))
-	w.registry = newRegistry(w)
-	w.lease = newLease(o.Store, o.Lease, storage.WorkerRow{Version: o.Version, Pools: o.Pools, Slots: o.Slots}, w.registry, o.Logger)
-	w.queues = newQueues(w)
+	w := assemble(ctx, o)
 	if err := w.lease.register(ctx); err != nil {
 		w.end()
 		return nil, err
@@ -99,6 +96,15 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	w.renewing.Go(func() { w.lease.run(run) })
 	w.renewing.Go(func() { w.keepJobs(run) })
 	return w, nil
+}
+
+func assemble(ctx context.Context, o Options) *Worker {
+	w := &Worker{Options: o, grace: stopGrace}
+	w.base, w.end = context.WithCancel(context.WithoutCancel(ctx))
+	w.registry = newRegistry(w)
+	w.lease = newLease(o.Store, o.Lease, storage.WorkerRow{Version: o.Version, Pools: o.Pools, Slots: o.Slots}, w.registry, o.Logger)
+	w.queues = newQueues(w)
+	return w
 }
 
 // ID is the id under which this process holds runs.
@@ -151,15 +157,7 @@ func (w *Worker) Stop(ctx context.Context) error {
 	}
 	w.registry.close()
 	w.queues.stopControl()
-	for _, ex := range w.registry.all() {
-		if ex.ref.Kind == causeway.RunSync {
-			ex.Abort(script.ReasonDrain, "")
-		}
-	}
-	w.await(ctx, w.Drain)
-	w.registry.abortAll(script.ReasonDrain, causeway.CodeWorkerStopped)
-	w.await(ctx, stopGrace)
-	w.giveUp(ctx)
+	w.drain(ctx)
 	w.queues.stop()
 	w.stopped()
 	w.renewing.Wait()
@@ -168,6 +166,19 @@ func (w *Worker) Stop(ctx context.Context) error {
 		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
+}
+
+// drain ends the scripts of this process.
+func (w *Worker) drain(ctx context.Context) {
+	for _, ex := range w.registry.all() {
+		if ex.ref.Kind == causeway.RunSync {
+			ex.Abort(script.ReasonDrain, "")
+		}
+	}
+	w.await(ctx, w.Drain)
+	w.registry.abortAll(script.ReasonDrain, causeway.CodeWorkerStopped)
+	w.await(ctx, w.grace)
+	w.giveUp(ctx)
 }
 
 // stopGrace is how long scripts that were told to stop for good are waited for.

@@ -160,6 +160,9 @@ func (s *Stack) Dispatcher(c client.Client) *dispatch.Dispatcher {
 	return dispatch.New(dispatch.Options{Client: c, Store: s.Store, Redis: s.redis, Logger: s.Log, Logs: s.logs})
 }
 
+// Records are the records that the workers write.
+func (s *Stack) Records() *storage.Records { return s.records }
+
 // Logs are the logs that the workers write.
 func (s *Stack) Logs() *storage.Logs { return s.logs }
 
