@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -51,26 +52,23 @@ func (s *Server) authenticate(c *gin.Context, r route) (*principal, error) {
 }
 
 func (s *Server) authorize(ctx context.Context, key *causeway.APIKey, r route) (*principal, error) {
+	if len(r.scopes) > 0 && !slices.ContainsFunc(r.scopes, key.Allows) {
+		if len(r.scopes) == 1 {
+			return nil, causeway.Errorf(http.StatusForbidden, "forbidden", "Insufficient scope. Required: %s", r.scopes[0])
+		}
+		return nil, causeway.Errorf(http.StatusForbidden, "forbidden", "Insufficient scope. Required one of: %s", strings.Join(r.scopes, " or "))
+	}
 	if key.EnvironmentID == 0 {
 		return nil, causeway.Errorf(http.StatusForbidden, "forbidden", "API key is not authorized for an environment")
-	}
-	if len(r.scopes) > 0 {
-		allowed := false
-		for _, scope := range r.scopes {
-			allowed = allowed || key.Allows(scope)
-		}
-		if !allowed {
-			if len(r.scopes) == 1 {
-				return nil, causeway.Errorf(http.StatusForbidden, "forbidden", "Insufficient scope. Required: %s", r.scopes[0])
-			}
-			return nil, causeway.Errorf(http.StatusForbidden, "forbidden", "Insufficient scope. Required one of: %s", strings.Join(r.scopes, " or "))
-		}
 	}
 	environment, err := s.Store.Environment(ctx, key.EnvironmentID)
 	if errors.Is(err, causeway.ErrNotFound) {
 		return nil, unauthorized("unknown_account", "Authentication failed. The provided secret key does not match any account.")
 	}
-	return &principal{key, environment}, err
+	if err != nil {
+		return nil, err
+	}
+	return &principal{key, environment}, nil
 }
 
 // bearer is the secret of the Authorization header: whatever follows the last "Bearer ", so a bare key works too.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -34,16 +33,19 @@ func (s *Server) listConnections(c *gin.Context, p *principal) error {
 	f := storage.ConnectionFilter{
 		ConnectionID: q.text("connectionId", 255, false), Search: q.text("search", 255, false), EndUserID: q.text("endUserId", 255, false),
 		OrganizationID: q.text("endUserOrganizationId", 255, false), Limit: q.number("limit", 1, 2000, 10_000), Page: q.number("page", 0, 1<<30, 0),
-		Tags: map[string]string{},
 	}
 	if q.has("integrationId") {
-		f.IntegrationKeys = splitList(q.values.Get("integrationId"))
+		f.IntegrationKeys = splitList(q.text("integrationId", 100_000, false))
 	}
+	tags := map[string]string{}
 	for name, values := range q.values {
 		if key, ok := strings.CutPrefix(name, "tags["); ok && strings.HasSuffix(key, "]") {
-			f.Tags[strings.ToLower(strings.TrimSuffix(key, "]"))] = values[0]
+			tags[strings.TrimSuffix(key, "]")] = values[0]
+		} else if name == "tags" {
+			q.issues.add("invalid_type", "Invalid input: expected object, received string", "tags")
 		}
 	}
+	f.Tags = checkTags(tags, &q.issues)
 	if err := q.err(); err != nil {
 		return err
 	}
@@ -65,70 +67,9 @@ type connectionBody struct {
 	Metadata           map[string]json.RawMessage `json:"metadata"`
 	ConnectionConfig   map[string]any             `json:"connection_config"`
 	WebhookURLOverride *string                    `json:"webhook_url_override"`
-	Credentials        *credentialsBody           `json:"credentials"`
+	Credentials        credentialsBody            `json:"credentials"`
 	EndUser            *endUserBody               `json:"end_user"`
 	Tags               map[string]string          `json:"tags"`
-}
-
-type endUserBody struct {
-	ID          string            `json:"id"`
-	Email       string            `json:"email"`
-	DisplayName string            `json:"display_name"`
-	Tags        map[string]string `json:"tags"`
-}
-
-var (
-	tagKey = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_\-./]{0,63}$`)
-	email  = regexp.MustCompile(`^[^\s@]+@[^\s@]+\.[^\s@]+$`)
-)
-
-// checkTags lower-cases the keys of tags and says what is wrong with them.
-func checkTags(tags map[string]string, found *issues) map[string]string {
-	found.check(len(tags) <= 10, "too_big", "Too big: expected at most 10 tags", "tags")
-	out := make(map[string]string, len(tags))
-	for k, v := range tags {
-		low := strings.ToLower(k)
-		_, twice := out[low]
-		found.check(!twice, "custom", "two tags differ only by case", "tags", k)
-		found.check(tagKey.MatchString(k), "invalid_format", "Invalid string: must match pattern /^[a-zA-Z][a-zA-Z0-9_\\-./]*$/, at most 64 characters", "tags", k)
-		n := len([]rune(v))
-		found.check(n >= 1 && n <= 255, "too_small", "Too small: expected string to have >=1 and <=255 characters", "tags", k)
-		found.check(low != "end_user_email" || email.MatchString(v), "invalid_format", "Invalid email address", "tags", k)
-		out[low] = v
-	}
-	return out
-}
-
-func (u *endUserBody) endUser(found *issues) *causeway.EndUser {
-	if u == nil {
-		return nil
-	}
-	found.check(u.ID != "" && len([]rune(u.ID)) <= 255, "too_small", "Too small: expected string to have >=1 and <=255 characters", "end_user", "id")
-	found.check(u.Email == "" || email.MatchString(u.Email), "invalid_format", "Invalid email address", "end_user", "email")
-	return &causeway.EndUser{EndUserID: u.ID, Email: u.Email, DisplayName: u.DisplayName, Tags: u.Tags}
-}
-
-// mergedTags puts explicit tags over those that follow from the end user.
-func mergedTags(explicit map[string]string, u *causeway.EndUser) map[string]string {
-	out := map[string]string{}
-	if u != nil {
-		for k, v := range map[string]string{"end_user_id": u.EndUserID, "end_user_email": u.Email, "end_user_display_name": u.DisplayName} {
-			if v != "" {
-				out[k] = string([]rune(v)[:min(255, len([]rune(v)))])
-			}
-		}
-		if len(out)+len(u.Tags)+len(explicit) <= 10 {
-			for k, v := range u.Tags {
-				if tagKey.MatchString(k) && v != "" {
-					out[strings.ToLower(k)] = v
-				}
-			}
-		}
-	}
-	for k, v := range explicit {
-		out[k] = v
-	}
-	return out
 }
 
 func (s *Server) createConnection(c *gin.Context, p *principal) error {
@@ -156,7 +97,7 @@ func (s *Server) createConnection(c *gin.Context, p *principal) error {
 		return notFound("the catalog has no provider %q", i.Provider)
 	}
 	mode := n.Credentials.Type()
-	if !importable(mode, provider.AuthMode) {
+	if !fits(mode, provider.AuthMode) {
 		return causeway.Errorf(http.StatusBadRequest, badBody, "credentials: provider %s authenticates by %s, not %s", i.Provider, provider.AuthMode, mode)
 	}
 	if mode == causeway.AuthTBA && b.ConnectionConfig["accountId"] == nil {
@@ -174,8 +115,8 @@ func (s *Server) createConnection(c *gin.Context, p *principal) error {
 	return answer(c, http.StatusCreated, causeway.NewConnectionWire(created, causeway.ConnectionView{Credentials: true, RefreshToken: true, TimeFormat: causeway.TimeZ}))
 }
 
-// importable says whether credentials of a type may be given for a provider. Providers of the MCP modes take OAuth 2 tokens.
-func importable(given, declared causeway.AuthMode) bool {
+// fits says whether credentials of a type may be given for a provider. Providers of the MCP modes take OAuth 2 tokens.
+func fits(given, declared causeway.AuthMode) bool {
 	switch declared { //nolint:exhaustive // the others take their own
 	case causeway.AuthMCPOAuth2, causeway.AuthMCPOAuth2Generic:
 		return given == causeway.AuthOAuth2
@@ -195,8 +136,9 @@ func (b *connectionBody) connection() (storage.NewConnection, *time.Time, error)
 		id = *b.ConnectionID
 		found.check(causeway.ValidConnectionID(id), "invalid_format", "Invalid string: at most 255 characters of letters, digits and ,.;:=+~[]|@${}\"'\\/_ -", "connection_id")
 	}
-	tags := checkTags(b.Tags, &found)
 	user := b.EndUser.endUser(&found)
+	tags := mergedTags(checkTags(b.Tags, &found), user, &found)
+	checkWebhookURL(b.WebhookURLOverride, &found)
 	var (
 		credentials causeway.Credentials
 		expires     *time.Time
@@ -209,7 +151,7 @@ func (b *connectionBody) connection() (storage.NewConnection, *time.Time, error)
 	if err := found.err(badBody); err != nil {
 		return storage.NewConnection{}, nil, err
 	}
-	n := storage.NewConnection{ConnectionID: id, Config: b.ConnectionConfig, Tags: mergedTags(tags, user), EndUser: user, Credentials: credentials}
+	n := storage.NewConnection{ConnectionID: id, Config: b.ConnectionConfig, Tags: tags, EndUser: user, Credentials: credentials}
 	if b.WebhookURLOverride != nil {
 		n.WebhookURLOverride = *b.WebhookURLOverride
 	}
@@ -278,12 +220,12 @@ func (s *Server) updateConnection(c *gin.Context, p *principal) error {
 	}
 	var found issues
 	change := storage.ConnectionChange{EndUser: b.EndUser.endUser(&found), WebhookURLOverride: b.WebhookURLOverride}
-	tags := checkTags(b.Tags, &found)
+	checkWebhookURL(b.WebhookURLOverride, &found)
+	if tags := checkTags(b.Tags, &found); b.Tags != nil || b.EndUser != nil {
+		change.Tags = mergedTags(tags, change.EndUser, &found)
+	}
 	if err := found.err(badBody); err != nil {
 		return err
-	}
-	if b.Tags != nil || b.EndUser != nil {
-		change.Tags = mergedTags(tags, change.EndUser)
 	}
 	err = s.Store.UpdateConnection(c.Request.Context(), p.environment.ID, i.ID, id, change)
 	if errors.Is(err, causeway.ErrNotFound) {

@@ -3,112 +3,151 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	causeway "github.com/causeway-dev/causeway"
 )
 
-// credentialsBody are credentials as they are imported. Which fields belong to it depends on the type.
-type credentialsBody struct {
-	Type              causeway.AuthMode `json:"type"`
-	AccessToken       *string           `json:"access_token"`
-	RefreshToken      *string           `json:"refresh_token"`
-	ExpiresAt         json.RawMessage   `json:"expires_at"`
-	ConfigOverride    map[string]string `json:"config_override"`
-	Token             *string           `json:"token"`
-	ClientID          *string           `json:"client_id"`
-	ClientSecret      *string           `json:"client_secret"`
-	ClientCertificate *string           `json:"client_certificate"`
-	ClientPrivateKey  *string           `json:"client_private_key"`
-	OAuthToken        *string           `json:"oauth_token"`
-	OAuthTokenSecret  *string           `json:"oauth_token_secret"`
-	APIKey            *string           `json:"apiKey"`
-	Username          *string           `json:"username"`
-	Password          *string           `json:"password"`
-	TokenID           *string           `json:"token_id"`
-	TokenSecret       *string           `json:"token_secret"`
-	AppID             *string           `json:"app_id"`
-	InstallationID    *string           `json:"installation_id"`
+// credentialsBody are credentials as they are imported. Which fields belong to them depends on their type.
+type credentialsBody map[string]json.RawMessage
+
+// textField is a field of imported credentials; its bounds are in characters.
+type textField struct {
+	name      string
+	low, high int
+	optional  bool
 }
 
+// unbounded is the length of fields for which only the body's size is a limit.
+const unbounded = math.MaxInt
+
+// importable are the fields of the credentials that can be imported, by type.
+var importable = map[causeway.AuthMode][]textField{
+	causeway.AuthOAuth2: {{"access_token", 1, 16384, false}, {"refresh_token", 1, 16384, true}},
+	causeway.AuthOAuth2CC: {
+		{"token", 1, 4096, false}, {"client_id", 1, 255, false}, {"client_secret", 1, 2048, false},
+		{"client_certificate", 1, 10_000, true}, {"client_private_key", 1, 10_000, true},
+	},
+	causeway.AuthOAuth1: {{"oauth_token", 1, 2048, false}, {"oauth_token_secret", 1, 2048, false}},
+	causeway.AuthAPIKey: {{"apiKey", 1, 1024, false}},
+	causeway.AuthBasic:  {{"username", 0, 1024, false}, {"password", 0, 1024, false}},
+	causeway.AuthTBA:    {{"token_id", 1, unbounded, false}, {"token_secret", 1, unbounded, false}},
+	causeway.AuthNone:   {},
+}
+
+// appOverride are the fields with which one connection brings a developer app of its own.
+var appOverride = []textField{{"client_id", 1, 255, true}, {"client_secret", 1, 2048, true}}
+
 // credentials checks a body and makes the stored object from it, with the time at which it ends.
-func (b *credentialsBody) credentials(found *issues) (causeway.Credentials, *time.Time) {
-	out := causeway.Credentials{"type": string(b.Type)}
-	field := func(name string, value *string, low, high int) {
-		switch {
-		case value == nil:
-			found.add("invalid_type", "Invalid input: expected string, received undefined", "credentials", name)
-		case len(*value) < low:
-			found.add("too_small", fmt.Sprintf("Too small: expected string to have >=%d characters", low), "credentials", name)
-		case len(*value) > high:
-			found.add("too_big", fmt.Sprintf("Too big: expected string to have <=%d characters", high), "credentials", name)
-		default:
-			out[name] = *value
-		}
+func (b credentialsBody) credentials(found *issues) (causeway.Credentials, *time.Time) {
+	var kind causeway.AuthMode
+	if err := json.Unmarshal(b["type"], &kind); err != nil {
+		found.add("invalid_union", "invalid credentials object", "credentials")
+		return nil, nil
 	}
-	optional := func(name string, value *string, high int) {
-		if value != nil {
-			field(name, value, 1, high)
-		}
-	}
-	raw := func() { out["raw"] = map[string]any{} }
-	switch b.Type { //nolint:exhaustive // the others are not importable
-	case causeway.AuthOAuth2:
-		field("access_token", b.AccessToken, 1, 16384)
-		optional("refresh_token", b.RefreshToken, 16384)
-		if len(b.ConfigOverride) > 0 {
-			out["config_override"] = b.ConfigOverride
-		}
-		raw()
-	case causeway.AuthOAuth2CC:
-		field("token", b.Token, 1, 4096)
-		field("client_id", b.ClientID, 1, 255)
-		field("client_secret", b.ClientSecret, 1, 2048)
-		optional("client_certificate", b.ClientCertificate, 10_000)
-		optional("client_private_key", b.ClientPrivateKey, 10_000)
-		raw()
-	case causeway.AuthOAuth1:
-		field("oauth_token", b.OAuthToken, 1, 2048)
-		field("oauth_token_secret", b.OAuthTokenSecret, 1, 2048)
-		raw()
-	case causeway.AuthAPIKey:
-		field("apiKey", b.APIKey, 1, 1024)
-	case causeway.AuthBasic:
-		field("username", b.Username, 0, 1024)
-		field("password", b.Password, 0, 1024)
-	case causeway.AuthTBA:
-		field("token_id", b.TokenID, 1, 2048)
-		field("token_secret", b.TokenSecret, 1, 2048)
-	case causeway.AuthNone:
-	default:
+	fields, ok := importable[kind]
+	if !ok {
 		found.add("invalid_union", "invalid credentials object: credentials of this type can't be imported", "credentials")
-		return out, nil
+		return nil, nil
 	}
-	expires := b.expiry(found)
+	out := causeway.Credentials{"type": string(kind)}
+	rest := maps.Clone(b)
+	delete(rest, "type")
+	path := []string{"credentials"}
+	readTexts(rest, fields, path, out, found)
+	var expires *time.Time
+	if kind == causeway.AuthOAuth2 || kind == causeway.AuthOAuth2CC {
+		expires = readDate(rest["expires_at"], append(path, "expires_at"), found)
+		delete(rest, "expires_at")
+	}
+	if kind == causeway.AuthOAuth2 || kind == causeway.AuthTBA {
+		readOverride(rest, append(path, "config_override"), out, found)
+		delete(rest, "config_override")
+	}
+	if len(rest) > 0 {
+		found.add("unrecognized_keys", unrecognized(slices.Sorted(maps.Keys(rest))), path...)
+	}
+	if kind == causeway.AuthOAuth2 || kind == causeway.AuthOAuth2CC || kind == causeway.AuthOAuth1 {
+		out["raw"] = map[string]any{}
+	}
 	if expires != nil {
 		out["expires_at"] = expires.UTC().Format(causeway.TimeZ)
 	}
 	return out, expires
 }
 
-// expiry reads a date as JavaScript would: a text, or milliseconds since 1970.
-func (b *credentialsBody) expiry(found *issues) *time.Time {
-	if len(b.ExpiresAt) == 0 || string(b.ExpiresAt) == "null" {
+// readTexts moves fields from a body into out.
+func readTexts(from map[string]json.RawMessage, fields []textField, path []string, out map[string]any, found *issues) {
+	for _, f := range fields {
+		at := append(slices.Clone(path), f.name)
+		raw, given := from[f.name]
+		delete(from, f.name)
+		if !given {
+			found.check(f.optional, "invalid_type", "Invalid input: expected string, received undefined", at...)
+			continue
+		}
+		var text string
+		if raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
+			found.add("invalid_type", "Invalid input: expected string", at...)
+			continue
+		}
+		n := utf8.RuneCountInString(text)
+		found.check(n >= f.low, "too_small", fmt.Sprintf("Too small: expected string to have >=%d characters", f.low), at...)
+		found.check(n <= f.high, "too_big", fmt.Sprintf("Too big: expected string to have <=%d characters", f.high), at...)
+		out[f.name] = text
+	}
+}
+
+func readOverride(from map[string]json.RawMessage, path []string, out map[string]any, found *issues) {
+	raw, given := from["config_override"]
+	if !given {
+		return
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(raw, &object) != nil || object == nil {
+		found.add("invalid_type", "Invalid input: expected object", path...)
+		return
+	}
+	override := map[string]any{}
+	readTexts(object, appOverride, path, override, found)
+	if len(object) > 0 {
+		found.add("unrecognized_keys", unrecognized(slices.Sorted(maps.Keys(object))), path...)
+	}
+	if len(override) > 0 {
+		out["config_override"] = override
+	}
+}
+
+// dates are the forms of dates that JavaScript reads and people send.
+var dates = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05", time.DateOnly, time.RFC1123, time.RFC1123Z}
+
+// readDate reads a date as JavaScript would: a text, or milliseconds since 1970. Absent or null: none.
+func readDate(raw json.RawMessage, path []string, found *issues) *time.Time {
+	if len(raw) == 0 || string(raw) == "null" {
 		return nil
 	}
-	var ms float64
-	if json.Unmarshal(b.ExpiresAt, &ms) == nil {
-		t := time.UnixMilli(int64(ms))
-		return &t
-	}
-	var text string
-	if json.Unmarshal(b.ExpiresAt, &text) == nil {
-		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly, time.RFC1123, time.RFC1123Z} {
-			if t, err := time.Parse(layout, text); err == nil {
+	const furthest = 8.64e15 // milliseconds, ECMAScript's range of time values
+	var (
+		ms   float64
+		text string
+	)
+	if json.Unmarshal(raw, &ms) == nil {
+		if math.Abs(ms) <= furthest {
+			t := time.UnixMilli(int64(ms))
+			return &t
+		}
+	} else if json.Unmarshal(raw, &text) == nil {
+		for _, layout := range dates {
+			if t, err := time.Parse(layout, strings.TrimSpace(text)); err == nil {
 				return &t
 			}
 		}
 	}
-	found.add("invalid_type", "Invalid input: expected date, received Invalid Date", "credentials", "expires_at")
+	found.add("invalid_type", "Invalid input: expected date, received Invalid Date", path...)
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -65,6 +66,7 @@ func decodeBody(c *gin.Context, into any) error {
 		return causeway.Errorf(http.StatusBadRequest, "invalid_json", "%v", json.Unmarshal(raw, &syntax))
 	}
 	var found issues
+	checkTexts(raw, &found)
 	unknownKeys(reflect.TypeOf(into), raw, nil, &found)
 	if err := json.Unmarshal(raw, into); err != nil {
 		found = append(found, typeIssue(err))
@@ -208,26 +210,50 @@ func (q *query) err() error { return q.issues.err(badQuery) }
 
 func (q *query) has(name string) bool { return q.values.Has(name) }
 
-// text is a parameter of at most limit characters; required: it has to be there and not be empty.
+// one is a parameter that is given once, as it came. Given as a list or with keys in brackets, it is reported.
+func (q *query) one(name, kind string) (v string, ok bool) {
+	values := q.values[name]
+	received := ""
+	if len(values) > 1 {
+		received = "array"
+	}
+	for other := range q.values {
+		if strings.HasPrefix(other, name+"[") {
+			received = "object"
+		}
+	}
+	if received != "" {
+		q.issues.add("invalid_type", "Invalid input: expected "+kind+", received "+received, name)
+		return "", false
+	}
+	if len(values) == 0 {
+		return "", false
+	}
+	return values[0], true
+}
+
+// text is a parameter of at most limit characters; required: it has to be there. One that is there may not be empty.
 func (q *query) text(name string, limit int, required bool) string {
-	if !q.values.Has(name) {
-		if required {
+	before := len(q.issues)
+	v, ok := q.one(name, "string")
+	if !ok {
+		if required && len(q.issues) == before {
 			q.issues.add("invalid_type", "Invalid input: expected string, received undefined", name)
 		}
 		return ""
 	}
-	v := q.values.Get(name)
 	q.issues.check(v != "", "too_small", "Too small: expected string to have >=1 characters", name)
-	q.issues.check(len([]rune(v)) <= limit, "too_big", fmt.Sprintf("Too big: expected string to have <=%d characters", limit), name)
+	q.issues.check(storable(v), "invalid_format", badTextMessage, name)
+	q.issues.check(utf8.RuneCountInString(v) <= limit, "too_big", fmt.Sprintf("Too big: expected string to have <=%d characters", limit), name)
 	return v
 }
 
 // number is a parameter within bounds, or otherwise when it is absent.
 func (q *query) number(name string, low, high, otherwise int) int {
-	if !q.values.Has(name) {
+	v, ok := q.one(name, "number")
+	if !ok {
 		return otherwise
 	}
-	v := q.values.Get(name)
 	n, err := strconv.Atoi(v)
 	if v == "" {
 		n, err = 0, nil
@@ -243,10 +269,11 @@ func (q *query) number(name string, low, high, otherwise int) int {
 
 // boolean is a parameter that says yes or no in one of the ways that clients use; absent: no.
 func (q *query) boolean(name string) bool {
-	if !q.values.Has(name) {
+	text, ok := q.one(name, "boolean")
+	if !ok {
 		return false
 	}
-	v, ok := parseBool(q.values.Get(name))
+	v, ok := parseBool(text)
 	q.issues.check(ok, "invalid_value", `Invalid option: expected one of "true"|"1"|"yes"|"on"|"y"|"enabled"|"false"|"0"|"no"|"off"|"n"|"disabled"`, name)
 	return v
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -59,7 +61,8 @@ func New(d Deps) *Server {
 	e := s.engine
 	// Connection ids may hold slashes and percent signs: routes match on the path as it was sent, and parameters are decoded
 	// afterwards. A trailing slash is served, not redirected.
-	e.UseRawPath, e.UnescapePathValues = true, true
+	// The router would decode them as query parameters, where a plus sign is a space: parameters does it.
+	e.UseEscapedPath, e.UnescapePathValues = true, false
 	e.RedirectTrailingSlash, e.RedirectFixedPath, e.RemoveExtraSlash = false, false, false
 	e.HandleMethodNotAllowed = false
 	e.Use(s.recovered, securityHeaders, cors)
@@ -84,7 +87,11 @@ func (s *Server) Handler() http.Handler { return s.engine }
 // handler makes a route's chain: content type, body limit, authentication, scope, the handler itself.
 func (s *Server) handler(r route) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if r.guarded && c.Request.ContentLength != 0 {
+		if err := parameters(c); err != nil {
+			s.fail(c, err)
+			return
+		}
+		if r.guarded {
 			if err := jsonOnly(c.Request); err != nil {
 				s.fail(c, err)
 				return
@@ -100,6 +107,21 @@ func (s *Server) handler(r route) gin.HandlerFunc {
 			s.fail(c, err)
 		}
 	}
+}
+
+// parameters decodes what the router has taken from the path.
+func parameters(c *gin.Context) error {
+	for i, p := range c.Params {
+		if !strings.Contains(p.Value, "%") {
+			continue
+		}
+		v, err := url.PathUnescape(p.Value)
+		if err != nil {
+			return (&issues{{Code: "invalid_format", Message: "Invalid string: the percent signs make no sense", Path: []string{p.Key}}}).err(badParams)
+		}
+		c.Params[i].Value = v
+	}
+	return nil
 }
 
 func (s *Server) recovered(c *gin.Context) {
@@ -128,6 +150,7 @@ func securityHeaders(c *gin.Context) {
 	h.Set("X-DNS-Prefetch-Control", "off")
 	h.Set("Referrer-Policy", "strict-origin")
 	h.Set("Strict-Transport-Security", "max-age=5184000")
+	h.Set("Content-Security-Policy-Report-Only", "default-src 'self'")
 }
 
 const (

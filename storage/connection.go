@@ -144,15 +144,18 @@ func (s *Store) SaveConnection(ctx context.Context, environmentID int64, n NewCo
 		var id int64
 		// The row comes first: the envelope is bound to its id.
 		if err := tx.QueryRow(ctx, `
-insert into connection as c (environment_id, integration_id, connection_id, end_user_id, config, metadata, tags, webhook_url_override, search)
-values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9)
+insert into connection as c (environment_id, integration_id, connection_id, end_user_id, config, metadata, tags, webhook_url_override)
+values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''))
 on conflict (environment_id, integration_id, connection_id) where deleted_at is null do update
-   set config = excluded.config, tags = excluded.tags, webhook_url_override = excluded.webhook_url_override, search = excluded.search, updated_at = clock_timestamp(),
-       end_user_id = coalesce(excluded.end_user_id, c.end_user_id), metadata = case when $10 then c.metadata else excluded.metadata end
-returning id, (xmax = 0)`, environmentID, n.IntegrationID, n.ConnectionID, userID, config, metadata, tags, n.WebhookURLOverride, searchText(n), n.KeepMetadata).Scan(&id, &created); err != nil {
+   set config = excluded.config, tags = excluded.tags, webhook_url_override = excluded.webhook_url_override, updated_at = clock_timestamp(),
+       end_user_id = coalesce(excluded.end_user_id, c.end_user_id), metadata = case when $9 then c.metadata else excluded.metadata end
+returning id, (xmax = 0)`, environmentID, n.IntegrationID, n.ConnectionID, userID, config, metadata, tags, n.WebhookURLOverride, n.KeepMetadata).Scan(&id, &created); err != nil {
 			return nil, err
 		}
 		if err := s.saveCredentials(ctx, tx, environmentID, id, n); err != nil {
+			return nil, err
+		}
+		if err := writeSearch(ctx, tx, environmentID, id); err != nil {
 			return nil, err
 		}
 		_, err = tx.Exec(ctx, `delete from problem where environment_id = $1 and connection_id = $2 and type = 'auth'`, environmentID, id)
@@ -204,16 +207,19 @@ returning id`, environmentID, u.EndUserID, u.OrganizationID, u.Email, u.DisplayN
 	return &id, err
 }
 
-// searchText is what a search for connections looks at.
-func searchText(n NewConnection) string {
-	words := []string{n.ConnectionID}
-	if n.EndUser != nil {
-		words = append(words, n.EndUser.EndUserID, n.EndUser.Email, n.EndUser.DisplayName)
+// writeSearch stores what a search for connections looks at: the ids, names and addresses of the connection and its user, and its tags.
+// It is lower-cased here: the database's sort order is C, which knows no letters beyond ASCII.
+func writeSearch(ctx context.Context, tx pgx.Tx, environmentID, connectionID int64) error {
+	var text string
+	if err := tx.QueryRow(ctx, `
+select concat_ws(' ', c.connection_id,
+   (select concat_ws(' ', u.end_user_id, u.email, u.display_name) from end_user u where u.environment_id = c.environment_id and u.id = c.end_user_id),
+   (select string_agg(t.value, ' ' order by t.key) from jsonb_each_text(c.tags) t))
+  from connection c where c.environment_id = $1 and c.id = $2`, environmentID, connectionID).Scan(&text); err != nil {
+		return err
 	}
-	for _, v := range n.Tags {
-		words = append(words, v)
-	}
-	return strings.ToLower(strings.Join(words, " "))
+	_, err := tx.Exec(ctx, `update connection set search = $3 where environment_id = $1 and id = $2`, environmentID, connectionID, strings.ToLower(text))
+	return err
 }
 
 // ConnectionFilter says which connections are listed. Empty fields don't filter.
@@ -262,11 +268,14 @@ func (s *Store) UpdateConnection(ctx context.Context, environmentID, integration
 			return nil, err
 		}
 		var id int64
-		return []string{connectionEvent(environmentID, integrationID, connectionID)}, tx.QueryRow(ctx, `
+		if err := tx.QueryRow(ctx, `
 update connection set end_user_id = coalesce($4, end_user_id), tags = coalesce($5, tags), updated_at = clock_timestamp(),
        webhook_url_override = case when $6::text is null then webhook_url_override else nullif($6, '') end
  where environment_id = $1 and integration_id = $2 and connection_id = $3 and deleted_at is null returning id`,
-			environmentID, integrationID, connectionID, userID, change.Tags, change.WebhookURLOverride).Scan(&id)
+			environmentID, integrationID, connectionID, userID, change.Tags, change.WebhookURLOverride).Scan(&id); err != nil {
+			return nil, err
+		}
+		return []string{connectionEvent(environmentID, integrationID, connectionID)}, writeSearch(ctx, tx, environmentID, id)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("connection %q: %w", connectionID, causeway.ErrNotFound)
