@@ -3,6 +3,7 @@ package temporal_test
 import (
 	"context"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -76,4 +77,15 @@ func TestADamagedFileIsMovedAside(t *testing.T) {
 	assert.Contains(t, said, "moved to")
 	c.Close()
 	s.Stop()
+}
+
+func TestATakenPortOfTheUIIsAnError(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = l.Close() }()
+	_, err = temporal.Start(t.Context(), temporal.Options{
+		Dir: t.TempDir(), Namespace: "causeway", Retention: 72 * time.Hour, UIPort: l.Addr().(*net.TCPAddr).Port, UIPath: "/temporal",
+	})
+	require.ErrorContains(t, err, "in use")
 }

@@ -1,10 +1,14 @@
 package temporal
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.temporal.io/server/common/config"
@@ -25,7 +29,15 @@ func prepareStore(cfg *config.Config, logger log.Logger, notice func(string)) er
 	if err != nil {
 		return err
 	}
-	if err := update(store, logger); err == nil {
+	var newer *newerError
+	err = update(store, logger)
+	if errors.As(err, &newer) {
+		return err
+	}
+	if err == nil {
+		err = compact(store.DatabaseName)
+	}
+	if err == nil {
 		return nil
 	}
 	aside := fmt.Sprintf("%s.damaged-%d", store.DatabaseName, time.Now().Unix())
@@ -53,10 +65,57 @@ func create(store *config.SQL, logger log.Logger) error {
 	})
 }
 
+// newerError refuses a state that a newer release has written. It is not damaged, so it is not moved aside either.
+type newerError struct{ path, version string }
+
+func (e *newerError) Error() string {
+	return fmt.Sprintf("Temporal's state %s was written by a newer release (schema %s, this one knows %s): use that release, or start with --reset", e.path, e.version, sqliteschema.Version)
+}
+
 func update(store *config.SQL, logger log.Logger) error {
 	return withConnection(store, logger, func(c *sqltool.Connection) error {
+		version, err := c.ReadSchemaVersion()
+		if err != nil {
+			return err
+		}
+		if newer(version, sqliteschema.Version) {
+			return &newerError{store.DatabaseName, version}
+		}
 		return schema.NewUpdateSchemaTask(c, &schema.UpdateConfig{DBName: store.DatabaseName, SchemaName: "sqlite/v3/temporal"}, logger).Run()
 	})
+}
+
+// newer compares versions of the form 0.11.
+func newer(a, b string) bool {
+	parse := func(s string) (parts []int) {
+		for p := range strings.SplitSeq(s, ".") {
+			n, err := strconv.Atoi(p)
+			if err != nil {
+				return nil
+			}
+			parts = append(parts, n)
+		}
+		return parts
+	}
+	return slices.Compare(parse(a), parse(b)) > 0
+}
+
+// compact gives the pages of deleted executions back to the disk, when they are more than half of the file.
+func compact(path string) error {
+	db, err := sql.Open("sqlite", path) // the driver of the storage plug-in
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	var pages, free int
+	if err := db.QueryRow(`select (select page_count from pragma_page_count), (select freelist_count from pragma_freelist_count)`).Scan(&pages, &free); err != nil {
+		return err
+	}
+	if free*2 <= pages {
+		return nil
+	}
+	_, err = db.Exec(`vacuum`)
+	return err
 }
 
 func withConnection(store *config.SQL, logger log.Logger, f func(*sqltool.Connection) error) error {
