@@ -114,7 +114,12 @@ type answer struct {
 
 func (p *product) call(method, path, body string, headers ...string) answer {
 	p.t.Helper()
-	r := httptest.NewRequestWithContext(p.t.Context(), method, path, bytes.NewBufferString(body))
+	return p.callContext(p.t.Context(), method, path, body, headers...)
+}
+
+func (p *product) callContext(ctx context.Context, method, path, body string, headers ...string) answer {
+	p.t.Helper()
+	r := httptest.NewRequestWithContext(ctx, method, path, bytes.NewBufferString(body))
 	r.Header.Set("Authorization", "Bearer "+p.key)
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
