@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -59,7 +60,7 @@ func credentialsView(i *causeway.Integration, mode causeway.AuthMode) any {
 	case causeway.AuthCustom:
 		return gin.H{"type": mode, "client_id": null(x.ClientID), "client_secret": null(x.ClientSecret), "app_id": null(x.AppID), "app_link": null(x.AppLink), "private_key": null(x.PrivateKey)}
 	default:
-		return nil
+		return json.RawMessage("null")
 	}
 }
 
@@ -77,75 +78,6 @@ func (s *Server) listIntegrations(c *gin.Context, p *principal) error {
 		views = append(views, s.integrationView(i, provider))
 	}
 	return answer(c, http.StatusOK, gin.H{"data": views})
-}
-
-// integrationBody is what an integration is made or changed with.
-type integrationBody struct {
-	Provider          string                  `json:"provider"`
-	UniqueKey         *string                 `json:"unique_key"`
-	DisplayName       *string                 `json:"display_name"`
-	ForwardWebhooks   *bool                   `json:"forward_webhooks"`
-	Credentials       *integrationCredentials `json:"credentials"`
-	IntegrationConfig map[string]string       `json:"integration_config"`
-	Custom            map[string]string       `json:"custom"`
-}
-
-type integrationCredentials struct {
-	Type          causeway.AuthMode `json:"type"`
-	ClientID      string            `json:"client_id"`
-	ClientSecret  string            `json:"client_secret"`
-	Scopes        *string           `json:"scopes"`
-	WebhookSecret *string           `json:"webhook_secret"`
-	AppID         string            `json:"app_id"`
-	AppLink       string            `json:"app_link"`
-	PrivateKey    string            `json:"private_key"`
-}
-
-func (b *integrationBody) validate() error {
-	var found issues
-	if b.UniqueKey != nil {
-		found.check(causeway.ValidIntegrationKey(*b.UniqueKey), "invalid_format", "Invalid string: must match pattern /^[a-zA-Z0-9~:.@ _-]+$/", "unique_key")
-	}
-	if b.DisplayName != nil {
-		found.check(*b.DisplayName != "" && len([]rune(*b.DisplayName)) <= 255, "too_small", "Too small: expected string to have >=1 and <=255 characters", "display_name")
-	}
-	if x := b.Credentials; x != nil {
-		x.validate(&found)
-	}
-	return found.err(badBody)
-}
-
-func (x *integrationCredentials) validate(found *issues) {
-	need := func(value, name string) {
-		found.check(value != "", "invalid_type", "Invalid input: expected string, received undefined", "credentials", name)
-	}
-	switch x.Type { //nolint:exhaustive // the other modes have no developer app
-	case causeway.AuthOAuth1, causeway.AuthOAuth2, causeway.AuthTBA:
-		need(x.ClientID, "client_id")
-		need(x.ClientSecret, "client_secret")
-	case causeway.AuthApp, causeway.AuthCustom:
-		need(x.AppID, "app_id")
-		need(x.AppLink, "app_link")
-		found.check(strings.HasPrefix(x.PrivateKey, "-----BEGIN RSA PRIVATE KEY----"), "invalid_format", "Invalid string: must be an RSA private key in PEM", "credentials", "private_key")
-		if x.Type == causeway.AuthCustom {
-			need(x.ClientID, "client_id")
-			need(x.ClientSecret, "client_secret")
-		}
-	default:
-		found.add("invalid_union", "invalid credentials object", "credentials")
-	}
-}
-
-// apply writes the credentials into an integration.
-func (x *integrationCredentials) apply(i *causeway.Integration) {
-	i.Secrets.ClientID, i.Secrets.ClientSecret = x.ClientID, x.ClientSecret
-	i.Secrets.AppID, i.Secrets.AppLink, i.Secrets.PrivateKey = x.AppID, x.AppLink, x.PrivateKey
-	if x.Scopes != nil {
-		i.Scopes = splitList(*x.Scopes)
-	}
-	if x.WebhookSecret != nil {
-		i.Secrets.WebhookSecret = *x.WebhookSecret
-	}
 }
 
 // splitList takes a comma list apart.
@@ -170,41 +102,25 @@ func (s *Server) createIntegration(c *gin.Context, p *principal) error {
 	if err := decodeBody(c, &b); err != nil {
 		return err
 	}
-	if err := b.validate(); err != nil {
+	if err := b.validate(true); err != nil {
 		return err
 	}
-	provider, ok := s.Catalog.Provider(b.Provider)
+	provider, ok := s.Catalog.Provider(*b.Provider)
 	if !ok {
-		return issueError("invalid_string", "the catalog has no provider "+b.Provider, "provider")
+		return issueError("invalid_string", "the catalog has no provider "+*b.Provider, "provider")
 	}
-	if b.UniqueKey == nil {
-		return issueError("invalid_type", "Invalid input: expected string, received undefined", "unique_key")
+	i := &causeway.Integration{EnvironmentID: p.environment.ID, UniqueKey: *b.UniqueKey, Provider: *b.Provider, ForwardWebhooks: true}
+	if b.app == nil && slices.Contains(needsApp, provider.AuthMode) && !s.AppsOptional {
+		return causeway.Errorf(http.StatusBadRequest, badBody, "credentials: provider %s needs the credentials of a developer app (%s)", i.Provider, provider.AuthMode)
 	}
-	mode := provider.AuthMode
-	if b.Credentials != nil && b.Credentials.Type != mode {
-		return causeway.Errorf(http.StatusBadRequest, badBody, "credentials: provider %s authenticates by %s, not %s", b.Provider, mode, b.Credentials.Type)
-	}
-	if b.Credentials == nil && slices.Contains(needsApp, mode) && !s.AppsOptional {
-		return causeway.Errorf(http.StatusBadRequest, badBody, "credentials: provider %s needs the credentials of a developer app (%s)", b.Provider, mode)
-	}
-	i := &causeway.Integration{EnvironmentID: p.environment.ID, UniqueKey: *b.UniqueKey, Provider: b.Provider, ForwardWebhooks: true}
-	if b.DisplayName != nil {
-		i.DisplayName = *b.DisplayName
-	}
-	if b.ForwardWebhooks != nil {
-		i.ForwardWebhooks = *b.ForwardWebhooks
-	}
-	if b.Credentials != nil {
-		b.Credentials.apply(i)
+	if err := b.apply(i, provider, true); err != nil {
+		return err
 	}
 	if i.Scopes == nil {
 		i.Scopes = provider.DefaultScopes
 	}
-	if err := applyConfig(i, b, provider); err != nil {
-		return err
-	}
 	err := s.Store.CreateIntegration(c.Request.Context(), i)
-	if errors.Is(err, storage.ErrDuplicateKey) || causeway.ErrorCode(err) == storage.ErrDuplicateKey.Code {
+	if causeway.ErrorCode(err) == storage.ErrDuplicateKey.Code {
 		return issueError("invalid_string", "an integration with this key exists", "uniqueKey")
 	}
 	if err != nil {
@@ -213,29 +129,24 @@ func (s *Server) createIntegration(c *gin.Context, p *principal) error {
 	return answer(c, http.StatusOK, gin.H{"data": s.integrationView(i, provider)})
 }
 
-// applyConfig merges the free fields of a body into an integration.
-func applyConfig(i *causeway.Integration, b integrationBody, provider *providers.Provider) error {
-	if len(b.IntegrationConfig) == 0 && len(b.Custom) == 0 {
-		return nil
+// apply writes a body that has been validated into an integration.
+func (b *integrationBody) apply(i *causeway.Integration, provider *providers.Provider, create bool) error {
+	if b.UniqueKey != nil {
+		i.UniqueKey = *b.UniqueKey
 	}
-	if len(b.Custom) > 0 && len(provider.IntegrationConfig) > 0 {
-		return causeway.Errorf(http.StatusBadRequest, badBody, "custom: provider %s declares its settings: use integration_config", i.Provider)
+	if b.DisplayName != nil {
+		i.DisplayName = *b.DisplayName
 	}
-	custom := map[string]string{}
-	for k, v := range i.Secrets.Custom {
-		custom[k] = v
+	if b.ForwardWebhooks != nil {
+		i.ForwardWebhooks = *b.ForwardWebhooks
 	}
-	for k, v := range b.IntegrationConfig {
-		if _, ok := provider.IntegrationConfig[k]; !ok {
-			return causeway.Errorf(http.StatusBadRequest, badBody, "integration_config.%s: provider %s has no such setting", k, i.Provider)
-		}
-		custom[k] = v
+	if err := b.fits(i, provider); err != nil {
+		return err
 	}
-	for k, v := range b.Custom {
-		custom[k] = v
+	if b.app != nil {
+		b.app.apply(i)
 	}
-	i.Secrets.Custom = custom
-	return nil
+	return b.applyConfig(i, provider, create)
 }
 
 func issueError(code, message string, path ...string) error {
@@ -252,7 +163,11 @@ func (s *Server) getIntegration(c *gin.Context, p *principal) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	i, err := s.integration(c, p, c.Param("uniqueKey"))
+	key, err := integrationParam(c)
+	if err != nil {
+		return err
+	}
+	i, err := s.integration(c, p, key)
 	if err != nil {
 		return err
 	}
@@ -285,20 +200,24 @@ func (s *Server) updateIntegration(c *gin.Context, p *principal) error {
 	if err := decodeBody(c, &b); err != nil {
 		return err
 	}
-	if err := b.validate(); err != nil {
+	if err := b.validate(false); err != nil {
 		return err
 	}
-	if b.Provider != "" {
-		return issueError("unrecognized_keys", `Unrecognized key: "provider"`)
+	key, err := integrationParam(c)
+	if err != nil {
+		return err
 	}
 	var provider *providers.Provider
-	i, err := s.Store.UpdateIntegration(c.Request.Context(), p.environment.ID, c.Param("uniqueKey"), func(i *causeway.Integration) error {
-		provider, _ = s.Catalog.Provider(i.Provider)
-		return b.change(i, provider)
+	i, err := s.Store.UpdateIntegration(c.Request.Context(), p.environment.ID, key, func(i *causeway.Integration) error {
+		var known bool
+		if provider, known = s.Catalog.Provider(i.Provider); !known {
+			return causeway.Errorf(http.StatusBadRequest, badBody, "the catalog has no provider %q any more", i.Provider)
+		}
+		return b.apply(i, provider, false)
 	})
 	switch {
 	case errors.Is(err, causeway.ErrNotFound):
-		return notFound("there is no integration %q", c.Param("uniqueKey"))
+		return notFound("there is no integration %q", key)
 	case causeway.ErrorCode(err) == storage.ErrDuplicateKey.Code:
 		return causeway.Errorf(http.StatusBadRequest, badBody, "unique_key: an integration with this key exists")
 	case err != nil:
@@ -307,36 +226,29 @@ func (s *Server) updateIntegration(c *gin.Context, p *principal) error {
 	return answer(c, http.StatusOK, gin.H{"data": s.integrationView(i, provider)})
 }
 
-func (b *integrationBody) change(i *causeway.Integration, provider *providers.Provider) error {
-	if b.UniqueKey != nil {
-		i.UniqueKey = *b.UniqueKey
+// integrationParam is the key of an integration in the path.
+func integrationParam(c *gin.Context) (string, error) {
+	key := c.Param("uniqueKey")
+	if !causeway.ValidIntegrationKey(key) {
+		var found issues
+		found.add("invalid_format", badIntegrationKey, "uniqueKey")
+		return "", found.err(badParams)
 	}
-	if b.DisplayName != nil {
-		i.DisplayName = *b.DisplayName
-	}
-	if b.ForwardWebhooks != nil {
-		i.ForwardWebhooks = *b.ForwardWebhooks
-	}
-	if provider == nil {
-		return nil
-	}
-	if b.Credentials != nil {
-		if b.Credentials.Type != provider.AuthMode {
-			return causeway.Errorf(http.StatusBadRequest, badBody, "credentials: provider %s authenticates by %s, not %s", i.Provider, provider.AuthMode, b.Credentials.Type)
-		}
-		b.Credentials.apply(i)
-	}
-	return applyConfig(i, *b, provider)
+	return key, nil
 }
 
 func (s *Server) deleteIntegration(c *gin.Context, p *principal) error {
 	if err := emptyQuery(c); err != nil {
 		return err
 	}
+	key, err := integrationParam(c)
+	if err != nil {
+		return err
+	}
 	ctx := c.Request.Context()
-	ids, err := s.Store.DeleteIntegration(ctx, p.environment.ID, c.Param("uniqueKey"))
+	ids, err := s.Store.DeleteIntegration(ctx, p.environment.ID, key)
 	if errors.Is(err, causeway.ErrNotFound) {
-		return notFound("there is no integration %q", c.Param("uniqueKey"))
+		return notFound("there is no integration %q", key)
 	}
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 
 	causeway "github.com/causeway-dev/causeway"
 	"github.com/causeway-dev/causeway/api"
+	"github.com/causeway-dev/causeway/providers"
 	"github.com/causeway-dev/causeway/storage"
 	"github.com/causeway-dev/causeway/storage/storagetest"
 )
@@ -101,7 +102,9 @@ func newProduct(t *testing.T) *product {
 	p.their, err = p.store.CreateKey(ctx, p.other.ID, "all", []string{"environment:*"})
 	require.NoError(t, err)
 	require.NoError(t, p.store.RegisterWorker(ctx, storage.WorkerRow{ID: "w1", Slots: map[string]int{"sync": 10}}, time.Minute))
-	p.handler = api.New(api.Deps{Store: p.store, Records: storagetest.OpenRecords(t, url, p.store.Keys()), Logs: p.logs, Dispatch: p.engine, PublicURL: "http://causeway.test"}).Handler()
+	catalog, err := providers.Load()
+	require.NoError(t, err)
+	p.handler = api.New(api.Deps{Store: p.store, Catalog: catalog, Records: storagetest.OpenRecords(t, url, p.store.Keys()), Logs: p.logs, Dispatch: p.engine, PublicURL: "http://causeway.test"}).Handler()
 	return p
 }
 
