@@ -1,11 +1,14 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -171,7 +174,7 @@ func (s *Store) FinishDeploy(ctx context.Context, environmentID int64, uid uuid.
 func (s *Store) ApplyDeploy(ctx context.Context, environmentID int64, uid uuid.UUID) (removed []int64, err error) {
 	err = s.changed(ctx, func(tx pgx.Tx) ([]string, error) {
 		var mine bool // in a statement of its own: what is read after it is younger than the lock
-		if err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock(hashtextextended('deploy:' || $1::text, 0))`, environmentID).Scan(&mine); err != nil {
+		if err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock(hashtextextended('deploy:' || $1::bigint, 0))`, environmentID).Scan(&mine); err != nil {
 			return nil, err
 		}
 		if !mine {
@@ -222,6 +225,11 @@ type functionKey struct {
 
 func (f DeployFunction) key() functionKey {
 	return functionKey{f.IntegrationKey, f.Kind, f.Name, f.Event}
+}
+
+// compare orders keys by integration, kind, name and event.
+func (k functionKey) compare(o functionKey) int {
+	return cmp.Or(cmp.Compare(k.integrationKey, o.integrationKey), cmp.Compare(k.kind, o.kind), cmp.Compare(k.name, o.name), cmp.Compare(k.event, o.event))
 }
 
 // currentFunction is a live function and its active version.
@@ -292,9 +300,7 @@ func liveFunctions(ctx context.Context, q rowsQuerier, environmentID int64) (map
 func (a *applying) apply(ctx context.Context, f DeployFunction) error {
 	integrationID, ok := a.integrations[f.IntegrationKey]
 	if !ok {
-		e := *ErrUnknownIntegration
-		e.Message = fmt.Sprintf("there is no integration %q in this environment: create it first", f.IntegrationKey)
-		return &e
+		return unknownIntegration(f.IntegrationKey)
 	}
 	old := a.current[f.key()]
 	if old != nil {
@@ -354,7 +360,8 @@ returning id`, a.environmentID, integrationID, f.Kind, f.Name, f.Event, a.reques
 // remove soft-deletes what the scope of the deploy holds and the deploy doesn't. Functions of the catalog stay, and an empty deploy removes
 // nothing.
 func (a *applying) remove(ctx context.Context) (removed []int64, err error) {
-	for k, c := range a.current {
+	for _, k := range slices.SortedFunc(maps.Keys(a.current), functionKey.compare) {
+		c := a.current[k]
 		if c.kept || !a.request.removes(k, c) {
 			continue
 		}

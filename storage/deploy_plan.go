@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -114,13 +115,30 @@ type DeployPlan struct {
 	DeletedOnEventScripts []PlannedEvent  `json:"deletedOnEventScripts"`
 }
 
-// PlanDeploy says what a deploy would do, and changes nothing.
-func (s *Store) PlanDeploy(ctx context.Context, environmentID int64, r DeployRequest) (*DeployPlan, error) {
-	r.Reconcile = true
+// CheckDeploy says whether a deploy can be applied at all: a function of an integration that isn't there fails it whole.
+func (s *Store) CheckDeploy(ctx context.Context, environmentID int64, r DeployRequest) error {
 	integrations, err := liveIntegrations(ctx, s.pool, environmentID)
 	if err != nil {
-		return nil, fmt.Errorf("plan a deploy: %w", err)
+		return fmt.Errorf("check a deploy: %w", err)
 	}
+	for _, f := range r.Functions {
+		if _, ok := integrations[f.IntegrationKey]; !ok {
+			return unknownIntegration(f.IntegrationKey)
+		}
+	}
+	return nil
+}
+
+func unknownIntegration(key string) error {
+	e := *ErrUnknownIntegration
+	e.Message = fmt.Sprintf("there is no integration %q in this environment: create it first", key)
+	return &e
+}
+
+// PlanDeploy says what a deploy would do, and changes nothing. A function of an integration that isn't there is a new one in the plan; the
+// deploy will refuse it.
+func (s *Store) PlanDeploy(ctx context.Context, environmentID int64, r DeployRequest) (*DeployPlan, error) {
+	r.Reconcile = true
 	current, err := liveFunctions(ctx, s.pool, environmentID)
 	if err != nil {
 		return nil, fmt.Errorf("plan a deploy: %w", err)
@@ -131,11 +149,6 @@ func (s *Store) PlanDeploy(ctx context.Context, environmentID int64, r DeployReq
 	}
 	p := &DeployPlan{[]PlannedSync{}, []PlannedSync{}, []PlannedSync{}, []PlannedAction{}, []PlannedAction{}, []PlannedAction{}, []string{}, []PlannedEvent{}, []PlannedEvent{}, []PlannedEvent{}}
 	for _, f := range r.Functions {
-		if _, ok := integrations[f.IntegrationKey]; !ok {
-			e := *ErrUnknownIntegration
-			e.Message = fmt.Sprintf("there is no integration %q in this environment: create it first", f.IntegrationKey)
-			return nil, &e
-		}
 		old := current[f.key()]
 		switch {
 		case old == nil:
@@ -154,8 +167,8 @@ func (s *Store) PlanDeploy(ctx context.Context, environmentID int64, r DeployReq
 			}
 		}
 	}
-	for k, c := range current {
-		if !c.kept && r.removes(k, c) {
+	for _, k := range slices.SortedFunc(maps.Keys(current), functionKey.compare) {
+		if c := current[k]; !c.kept && r.removes(k, c) {
 			p.add(k, false, counts, &p.DeletedSyncs, &p.DeletedActions, &p.DeletedOnEventScripts)
 		}
 	}
