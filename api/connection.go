@@ -165,17 +165,26 @@ func (b *connectionBody) connection() (storage.NewConnection, *time.Time, error)
 	return n, expires, nil
 }
 
+// connectionParam is the id of a connection in the path.
+func connectionParam(c *gin.Context) (string, error) {
+	id := c.Param("connectionId")
+	if !causeway.ValidConnectionID(id) {
+		var found issues
+		found.add("invalid_format", "Invalid string: this is no id of a connection", "connectionId")
+		return "", found.err(badParams)
+	}
+	return id, nil
+}
+
 // connectionTarget finds the integration and the id of a connection that a path names.
 func (s *Server) connectionTarget(c *gin.Context, p *principal, q *query) (*causeway.Integration, string, error) {
 	key := q.text("provider_config_key", 255, true)
 	if err := q.err(); err != nil {
 		return nil, "", err
 	}
-	id := c.Param("connectionId")
-	if !causeway.ValidConnectionID(id) {
-		var found issues
-		found.add("invalid_format", "Invalid string: this is no id of a connection", "connectionId")
-		return nil, "", found.err(badParams)
+	id, err := connectionParam(c)
+	if err != nil {
+		return nil, "", err
 	}
 	i, err := s.Store.Integration(c.Request.Context(), p.environment.ID, key)
 	if errors.Is(err, causeway.ErrNotFound) {
@@ -238,6 +247,9 @@ func (s *Server) updateConnection(c *gin.Context, p *principal) error {
 }
 
 func (s *Server) deleteConnection(c *gin.Context, p *principal) error {
+	if _, err := connectionParam(c); err != nil { // judged before the query, here only
+		return err
+	}
 	i, id, err := s.connectionTarget(c, p, readQuery(c, "provider_config_key"))
 	if err != nil {
 		return err

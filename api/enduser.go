@@ -87,7 +87,7 @@ func mergedTags(explicit map[string]string, u *causeway.EndUser, found *issues) 
 		}
 	}
 	maps.Copy(out, explicit)
-	found.check(len(out) <= maxTags, "too_big", fmt.Sprintf("Too big: expected object to have <=%d keys, with those of the end user", maxTags), "tags")
+	found.check(len(out) <= maxTags || len(explicit) > maxTags, "too_big", fmt.Sprintf("Too big: expected object to have <=%d keys, with those of the end user", maxTags), "tags")
 	return out
 }
 

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -47,7 +46,7 @@ func (s *Server) fail(c *gin.Context, err error) {
 	if e.Legacy && body.Payload == nil {
 		body.Payload = struct{}{}
 	}
-	raw, err := json.Marshal(envelope{body})
+	raw, err := marshal(envelope{body})
 	if err != nil {
 		raw = []byte(`{"error":{"code":"generic_error_support"}}`)
 	}

@@ -89,3 +89,53 @@ func (s *Server) writeMetadata(c *gin.Context, p *principal, merge bool, status 
 	}
 	return answer(c, status, b)
 }
+
+// setOldMetadata and updateOldMetadata are the older form: the body is the metadata, and the integration may be named by a header.
+func (s *Server) setOldMetadata(c *gin.Context, p *principal) error {
+	return s.writeOldMetadata(c, p, false, http.StatusCreated)
+}
+
+func (s *Server) updateOldMetadata(c *gin.Context, p *principal) error {
+	return s.writeOldMetadata(c, p, true, http.StatusOK)
+}
+
+func (s *Server) writeOldMetadata(c *gin.Context, p *principal, merge bool, status int) error {
+	id, err := connectionParam(c)
+	if err != nil {
+		return err
+	}
+	q := &query{values: c.Request.URL.Query()} // any other parameter is let through
+	key := q.text("provider_config_key", 255, false)
+	if key == "" {
+		key = c.GetHeader("Provider-Config-Key")
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	metadata := map[string]json.RawMessage{}
+	if err := decodeBody(c, &metadata); err != nil {
+		return err
+	}
+	if metadata == nil { // the body was null
+		metadata = map[string]json.RawMessage{}
+	}
+	raw, err := marshal(metadata)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request.Context()
+	err = causeway.ErrNotFound
+	if causeway.ValidIntegrationKey(key) {
+		var i *causeway.Integration
+		if i, err = s.Store.Integration(ctx, p.environment.ID, key); err == nil {
+			err = s.Store.WriteMetadata(ctx, p.environment.ID, i.ID, []string{id}, raw, merge)
+		}
+	}
+	if errors.Is(err, causeway.ErrNotFound) {
+		return &causeway.Error{Code: "unknown_connection", Status: http.StatusNotFound, Message: "there is no such connection", Legacy: true}
+	}
+	if err != nil {
+		return err
+	}
+	return answer(c, status, metadata)
+}

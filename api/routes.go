@@ -51,6 +51,8 @@ func (s *Server) routes() []route {
 		{patch, "/connections/metadata", one("environment:connections:update"), false, true, s.updateMetadata},
 		{post, "/connection/metadata", one("environment:connections:update"), false, true, s.setMetadata},
 		{patch, "/connection/metadata", one("environment:connections:update"), false, true, s.updateMetadata},
+		{post, "/connection/:connectionId/metadata", one("environment:connections:update"), false, true, s.setOldMetadata},
+		{patch, "/connection/:connectionId/metadata", one("environment:connections:update"), false, true, s.updateOldMetadata},
 		{get, "/connections/:connectionId", one("environment:connections:read", "environment:connections:read_credentials"), false, true, s.getConnection},
 		{get, "/connection/:connectionId", one("environment:connections:read", "environment:connections:read_credentials"), false, true, s.getConnection},
 		{patch, "/connections/:connectionId", one("environment:connections:update"), false, true, s.updateConnection},
