@@ -81,7 +81,8 @@ func TestDeployShowsThePlanAndSendsTheProject(t *testing.T) {
 	assert.Equal(t, false, plan["reconcile"])
 	assert.NotContains(t, plan, "nangoYamlBody", "the plan refuses it")
 	assert.Equal(t, true, deploy["reconcile"])
-	assert.Equal(t, "", deploy["nangoYamlBody"])
+	assert.Empty(t, deploy["nangoYamlBody"])
+	assert.Contains(t, deploy, "nangoYamlBody")
 	assert.Equal(t, "all", deploy["deployMode"])
 	assert.Regexp(t, `^\d+\.\d+\.\d+-zero$`, deploy["sdkVersion"])
 	assert.Equal(t, []any{}, deploy["onEventScriptsByProvider"])
@@ -181,6 +182,14 @@ func TestCompileRunsTheProjectsTypeScript(t *testing.T) {
 	_, err = run(t, dir, "compile")
 	require.ErrorContains(t, err, "the types don't fit:\ndemo/syncs/tasks.ts(3,1): error TS1: no")
 
+	// A project that was moved here without its packages has no types of the script API at all.
+	raw, err := os.ReadFile(filepath.Join(dir, "tsconfig.json"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "tsconfig.json"), []byte(`{"include":["**/*.ts"]}`), 0o600))
+	_, err = run(t, dir, "compile")
+	require.NoError(t, err)
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "tsconfig.json"), raw, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(lib, "tsc.js"), []byte(`if (!process.argv.includes("--noEmit")) process.exit(1);`), 0o600))
 	_, err = run(t, dir, "compile")
 	require.NoError(t, err)

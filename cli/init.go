@@ -86,14 +86,20 @@ func writeTypes(dir string) error {
 
 // refreshTypes writes the declarations anew where a project uses them, so that a fresh clone and a newer binary both have the right ones.
 func refreshTypes(dir string) error {
-	raw, err := os.ReadFile(filepath.Join(dir, "tsconfig.json"))
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !strings.Contains(string(raw), typesFolder) {
-		return nil
-	}
-	if err != nil {
+	ours, err := usesOurTypes(dir)
+	if err != nil || !ours {
 		return err
 	}
 	return writeTypes(dir)
+}
+
+// usesOurTypes says whether the project's tsconfig.json looks for our declarations.
+func usesOurTypes(dir string) (bool, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, "tsconfig.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return strings.Contains(string(raw), typesFolder), err
 }
 
 func copyFiles(from fs.FS, to string, rename func(string) string) error {

@@ -35,15 +35,19 @@ func buildProject(cmd *cobra.Command, dir string) (*compile.Project, error) {
 	return p, nil
 }
 
-// checkTypes runs the project's own TypeScript over it. A project without one, or a machine without Node, is compiled unchecked: types are
-// for its authors, and nothing at run time depends on them.
+// checkTypes runs the project's own TypeScript over it. It is compiled unchecked where there is no TypeScript or no Node, or where the types
+// of the script API are neither ours nor installed: types are for its authors, and nothing at run time depends on them.
 func checkTypes(cmd *cobra.Command, dir string) error {
 	tsc := findUp(dir, filepath.Join("node_modules", "typescript", "lib", "tsc.js"))
-	node, err := exec.LookPath("node")
-	if tsc == "" || err != nil {
+	node, _ := exec.LookPath("node") // "": there is none
+	if tsc == "" || node == "" || !isFile(filepath.Join(dir, "tsconfig.json")) {
 		return nil
 	}
-	if _, err := os.Stat(filepath.Join(dir, "tsconfig.json")); err != nil {
+	ours, err := usesOurTypes(dir)
+	if err != nil {
+		return err
+	}
+	if !ours && findUp(dir, filepath.Join("node_modules", "nango", "package.json")) == "" {
 		return nil
 	}
 	check := exec.CommandContext(cmd.Context(), node, tsc, "--noEmit", "--pretty", "false")
@@ -66,7 +70,7 @@ func findUp(dir, name string) string {
 	}
 	for {
 		path := filepath.Join(dir, name)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		if isFile(path) {
 			return path
 		}
 		up := filepath.Dir(dir)
@@ -75,6 +79,11 @@ func findUp(dir, name string) string {
 		}
 		dir = up
 	}
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // writeBuild writes the bundles and the definitions of a project, and takes away the bundles of scripts that are gone.

@@ -150,19 +150,18 @@ func (s *Store) PlanDeploy(ctx context.Context, environmentID int64, r DeployReq
 	p := &DeployPlan{[]PlannedSync{}, []PlannedSync{}, []PlannedSync{}, []PlannedAction{}, []PlannedAction{}, []PlannedAction{}, []string{}, []PlannedEvent{}, []PlannedEvent{}, []PlannedEvent{}}
 	for _, f := range r.Functions {
 		old := current[f.key()]
-		switch {
-		case old == nil:
+		if old == nil {
 			p.add(f.key(), f.AutoStart, counts, &p.NewSyncs, &p.NewActions, &p.NewOnEventScripts)
-		default:
-			old.kept = true
-			if changedFunction(f, old, nextVersion(f, old)) || old.frequencyS != f.FrequencyS {
-				p.add(f.key(), f.AutoStart, counts, &p.UpdatedSyncs, &p.UpdatedActions, &p.UpdatedOnEventScripts)
-			}
-			if f.Kind == causeway.KindSync && counts[f.IntegrationKey] > 0 {
-				for _, m := range old.models {
-					if !slices.Contains(f.Definition.Models, m) {
-						p.DeletedModels = append(p.DeletedModels, m)
-					}
+			continue
+		}
+		old.kept = true
+		if changedFunction(f, old, nextVersion(f, old)) || old.frequencyS != f.FrequencyS {
+			p.add(f.key(), f.AutoStart, counts, &p.UpdatedSyncs, &p.UpdatedActions, &p.UpdatedOnEventScripts)
+		}
+		if f.Kind == causeway.KindSync && counts[f.IntegrationKey] > 0 {
+			for _, m := range old.models {
+				if !slices.Contains(f.Definition.Models, m) {
+					p.DeletedModels = append(p.DeletedModels, m)
 				}
 			}
 		}

@@ -113,13 +113,21 @@ func imports(root string) api.Plugin {
 			return api.OnResolveResult{Errors: []api.Message{{ID: disallowed, Text: fmt.Sprintf("the package %q can't be imported; scripts have %s", a.Path, strings.Join(allowed, ", "))}}}, nil
 		})
 		b.OnResolve(api.OnResolveOptions{Filter: `^\.`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-			to := filepath.Join(a.ResolveDir, a.Path)
-			if rel, err := filepath.Rel(root, to); err != nil || strings.HasPrefix(rel, "..") {
+			if !filepath.IsLocal(relative(root, filepath.Join(a.ResolveDir, a.Path))) {
 				return api.OnResolveResult{Errors: []api.Message{{ID: disallowed, Text: fmt.Sprintf("%q lies outside of the project", a.Path)}}}, nil
 			}
 			return api.OnResolveResult{}, nil
 		})
 	}}
+}
+
+// relative is the way from a folder to a path; "" if there is none, as between two drives.
+func relative(root, path string) string {
+	rel, err := filepath.Rel(root, path)
+	if err != nil {
+		return ""
+	}
+	return rel
 }
 
 func buildError(m api.Message, file string) *Error {
