@@ -31,6 +31,7 @@ type TurnReport struct {
 	More    bool          `json:"more,omitempty"` // turn again at once
 	Started int           `json:"started,omitempty"`
 	Held    int           `json:"held,omitempty"`
+	Tick    time.Duration `json:"tick,omitempty"` // shortest distance of two turns, a setting
 }
 
 // ScheduleStore takes turns.
@@ -70,5 +71,5 @@ func (s *Schedules) DispatchDue(ctx context.Context, in TurnInput) (TurnReport, 
 	if err := g.Wait(); err != nil {
 		return TurnReport{}, fmt.Errorf("start the runs of turn %s: %w", in.Turn, err)
 	}
-	return TurnReport{Gone: turn.Gone, In: turn.In, More: turn.More, Started: len(turn.Start), Held: turn.Held}, nil
+	return TurnReport{Gone: turn.Gone, In: turn.In, More: turn.More, Started: len(turn.Start), Held: turn.Held, Tick: s.Tick}, nil
 }

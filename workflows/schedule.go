@@ -17,7 +17,8 @@ type ScheduleInput struct {
 }
 
 const (
-	tick         = time.Second // shortest distance of two turns; timers below a second may fire a second late
+	// defaultTick is the shortest distance of two turns if the setting isn't told. Timers below a second may fire a second late.
+	defaultTick  = time.Second
 	longestTimer = 12 * time.Hour
 	silence      = time.Minute // a scheduler that has nothing ahead ends after this; the next bell starts it again
 	maxTurns     = 500
@@ -43,7 +44,7 @@ func Schedule(ctx workflow.Context, in ScheduleInput) error {
 		case report.More:
 			continue
 		}
-		if goOn, err := s.wait(ctx, report.In); err != nil || !goOn {
+		if goOn, err := s.wait(ctx, report.In, max(report.Tick, defaultTick)); err != nil || !goOn {
 			return err
 		}
 	}
@@ -87,7 +88,7 @@ func (s *scheduler) show(ctx workflow.Context, report activities.TurnReport) {
 }
 
 // wait sleeps until the next look is due or a bell rings, and keeps the distance of two turns. false: nothing is ahead and nobody rang.
-func (s *scheduler) wait(ctx workflow.Context, in time.Duration) (bool, error) {
+func (s *scheduler) wait(ctx workflow.Context, in, tick time.Duration) (bool, error) {
 	rest := tick - workflow.Now(ctx).Sub(s.last)
 	sleep, idle := min(max(in, rest), longestTimer), in < 0
 	if idle {

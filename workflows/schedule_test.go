@@ -74,6 +74,7 @@ func TestScheduler(t *testing.T) {
 	}{
 		"sleeps until the next due time":            {script(activities.TurnReport{In: 30 * time.Second}), nil, []time.Duration{0, 30 * time.Second}},
 		"turns are at least a tick apart":           {script(activities.TurnReport{In: 0}, activities.TurnReport{In: 100 * time.Millisecond}), nil, []time.Duration{0, time.Second, 2 * time.Second}},
+		"the tick is a setting":                     {script(activities.TurnReport{In: 0, Tick: 3 * time.Second}), nil, []time.Duration{0, 3 * time.Second}},
 		"turns again at once when there is more":    {script(activities.TurnReport{More: true}, activities.TurnReport{In: 5 * time.Second}), nil, []time.Duration{0, 0, 5 * time.Second}},
 		"looks after twelve hours at the latest":    {script(activities.TurnReport{In: 100 * time.Hour}), nil, []time.Duration{0, 12 * time.Hour}},
 		"a bell during the sleep wakes it":          {script(activities.TurnReport{In: time.Hour}), []time.Duration{10 * time.Second}, []time.Duration{0, 10 * time.Second}},
