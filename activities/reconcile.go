@@ -62,7 +62,7 @@ type Reconciler struct {
 	Store    ReconcileStore
 	Dispatch ReconcileDispatch
 	Shut     func(ctx context.Context, ref causeway.RunRef, fence int64) error
-	Ended    func(ref causeway.RunRef, out causeway.Outcome)
+	Ended    func(ctx context.Context, ref causeway.RunRef, out causeway.Outcome)
 	Repairs  *prometheus.CounterVec // by step; nil: not counted
 	Logger   *slog.Logger
 }
@@ -133,7 +133,7 @@ func (r *Reconciler) end(ctx context.Context, o storage.Over) error {
 	if err != nil {
 		return err
 	}
-	r.Ended(o.Ref, o.Outcome)
+	r.Ended(ctx, o.Ref, o.Outcome)
 	r.Dispatch.Closed(ctx, o.Ref, closed)
 	return nil
 }

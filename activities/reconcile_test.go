@@ -72,7 +72,7 @@ func (f *fixture) reconciler(execution dispatch.Execution) (*activities.Reconcil
 	return &activities.Reconciler{
 		Store: f.store, Dispatch: d, Repairs: activities.NewRepairs(), Logger: slog.New(slog.DiscardHandler),
 		Shut:  func(context.Context, causeway.RunRef, int64) error { return nil },
-		Ended: func(_ causeway.RunRef, out causeway.Outcome) { f.ended = append(f.ended, out) },
+		Ended: func(_ context.Context, _ causeway.RunRef, out causeway.Outcome) { f.ended = append(f.ended, out) },
 	}, d
 }
 

@@ -108,7 +108,7 @@ type Runs struct {
 	Dispatch Follower
 	// Shut closes what a run that never began, or whose owner is dead, has left in the records database.
 	Shut   func(ctx context.Context, ref causeway.RunRef, fence int64) error
-	Ended  func(ref causeway.RunRef, out causeway.Outcome) // writes the end of the run's operation
+	Ended  func(ctx context.Context, ref causeway.RunRef, out causeway.Outcome) // writes the end of the run's operation
 	Logger *slog.Logger
 
 	claims claims
@@ -301,7 +301,7 @@ func (r *Runs) close(ctx context.Context, ref causeway.RunRef, fence int64, wait
 	if err != nil {
 		return Report{}, err
 	}
-	r.Ended(ref, out)
+	r.Ended(ctx, ref, out)
 	r.Dispatch.Closed(ctx, ref, closed)
 	return Report{Status: Closed, State: out.State, Code: out.Code}, nil
 }

@@ -61,7 +61,7 @@ func (w *Worker) prepareAndRun(ctx context.Context, ex *execution) (run *script.
 	if err != nil {
 		return run, nil, failed(err)
 	}
-	w.began(run, opened)
+	w.began(ctx, run, opened)
 	if run.Opts.Empty {
 		if err := w.empty(ctx, run); err != nil {
 			return run, &opened, failed(err)
@@ -269,9 +269,9 @@ func (w *Worker) close(ctx context.Context, ex *execution, run *script.Run, open
 		w.Logger.Warn("what a run left in the records database was not cleared", "run", ex.ref.RunID, "error", err)
 	}
 	if run != nil {
-		w.ended(run, out, false)
+		w.ended(ctx, run, out, false)
 	} else {
-		w.endedElsewhere(ex.ref, out)
+		w.endedElsewhere(ctx, ex.ref, out)
 	}
 	w.Dispatch.Closed(ctx, ex.ref, closed)
 	report.State, report.Code = out.State, out.Code
@@ -284,7 +284,7 @@ func (w *Worker) retry(ctx context.Context, ex *execution, run *script.Run, out 
 	if err != nil || !again {
 		return false // the close finds out why
 	}
-	w.ended(run, out, true)
+	w.ended(ctx, run, out, true)
 	w.Dispatch.Closed(ctx, ex.ref, storage.Closed{Lane: ex.ref.Lane, Next: true, Retry: true})
 	return true
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/causeway-dev/causeway/storage"
 )
 
-func (w *Worker) operation(run *script.Run) causeway.Operation {
-	environment, err := w.Store.Environment(context.Background(), run.EnvironmentID) // cached
+func (w *Worker) operation(ctx context.Context, run *script.Run) causeway.Operation {
+	environment, err := w.Store.Environment(ctx, run.EnvironmentID) // cached
 	if err != nil {
 		environment = &causeway.Environment{}
 	}
@@ -26,8 +26,8 @@ func (w *Worker) operation(run *script.Run) causeway.Operation {
 }
 
 // began writes that a run's script starts.
-func (w *Worker) began(run *script.Run, at time.Time) {
-	op := w.operation(run)
+func (w *Worker) began(ctx context.Context, run *script.Run, at time.Time) {
+	op := w.operation(ctx, run)
 	if op.StartedAt == nil {
 		op.StartedAt = &at
 	}
@@ -35,8 +35,8 @@ func (w *Worker) began(run *script.Run, at time.Time) {
 }
 
 // ended writes how a run, or one attempt of it, ended.
-func (w *Worker) ended(run *script.Run, out causeway.Outcome, again bool) {
-	op := w.operation(run)
+func (w *Worker) ended(ctx context.Context, run *script.Run, out causeway.Outcome, again bool) {
+	op := w.operation(ctx, run)
 	now := time.Now()
 	op.EndedAt, op.UpdatedAt, op.ExpiresAt = &now, now, nil
 	switch {
@@ -89,9 +89,9 @@ func marshal(v any) json.RawMessage {
 // worker died.
 func EndOperation(store interface {
 	EndedRun(ctx context.Context, environmentID int64, uid uuid.UUID) (*storage.EndedRun, error)
-}, logs *storage.Logs) func(ref causeway.RunRef, out causeway.Outcome) {
-	return func(ref causeway.RunRef, out causeway.Outcome) {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+}, logs *storage.Logs) func(ctx context.Context, ref causeway.RunRef, out causeway.Outcome) {
+	return func(ctx context.Context, ref causeway.RunRef, out causeway.Outcome) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		ended, err := store.EndedRun(ctx, ref.EnvironmentID, ref.RunUID)
 		if err != nil || ended.OperationID == "" {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -145,6 +146,6 @@ func (q *queues) stop() {
 }
 
 // endedElsewhere writes the end of the operation of a run that this process closes but doesn't execute.
-func (w *Worker) endedElsewhere(ref causeway.RunRef, out causeway.Outcome) {
-	EndOperation(w.Store, w.Logs)(ref, out)
+func (w *Worker) endedElsewhere(ctx context.Context, ref causeway.RunRef, out causeway.Outcome) {
+	EndOperation(w.Store, w.Logs)(ctx, ref, out)
 }

@@ -91,7 +91,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	}
 	w.Dispatch.StopHere(func(runID int64) { w.registry.cancelled([]int64{runID}) })
 	w.lease.changed = w.queues.serveSelf // from here on a new id means a new queue
-	run, stop := context.WithCancel(w.base)
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w.stopped = stop
 	w.renewing.Go(func() { w.lease.run(run) })
 	w.renewing.Go(func() { w.keepJobs(run) })
@@ -212,7 +212,7 @@ func (w *Worker) giveUp(ctx context.Context) {
 			w.Logger.Warn("a run was not closed; the reconciler will", "run", ex.ref.RunID, "error", err)
 			continue
 		}
-		w.endedElsewhere(ex.ref, out)
+		w.endedElsewhere(ctx, ex.ref, out)
 		w.Dispatch.Closed(ctx, ex.ref, closed)
 	}
 }

@@ -86,7 +86,7 @@ func update(store *config.SQL, logger log.Logger) error {
 }
 
 // newer compares versions of the form 0.11.
-func newer(a, b string) bool {
+func newer(a, b string) bool { //nolint:unparam // tests compare others
 	parse := func(s string) (parts []int) {
 		for p := range strings.SplitSeq(s, ".") {
 			n, err := strconv.Atoi(p)
