@@ -238,8 +238,7 @@ func TestARunThatIsLostIsLeftAlone(t *testing.T) {
 
 func TestARunThatCannotBePreparedFails(t *testing.T) {
 	p := newProcess(t)
-	_, err := p.Pool.Exec(t.Context(), `alter table record_run rename to gone`)
-	require.NoError(t, err)
+	require.NoError(t, p.Exec(`alter table record_run rename to gone`))
 	r, ended := p.action(t, workertest.Returning(1), nil)
 	assert.Equal(t, causeway.RunFailed, r.State)
 	assert.Equal(t, "action_script_failure", ended.Outcome.Code)

@@ -240,7 +240,7 @@ func scheduled(t *testing.T, e *engine) {
 	require.NoError(t, e.do.Ask(t.Context(), e.Env.ID, time.Time{}))
 	var state string
 	require.Eventually(t, func() bool {
-		err := e.Pool.QueryRow(t.Context(), `select coalesce(last_run_state, '') from sync where id = $1 and next_due_at > clock_timestamp() and last_sync_at is not null`, id).Scan(&state)
+		err := e.Scan(&state, `select coalesce(last_run_state, '') from sync where id = $1 and next_due_at > clock_timestamp() and last_sync_at is not null`, id)
 		return err == nil && state != ""
 	}, 20*time.Second, 50*time.Millisecond)
 	assert.Equal(t, "succeeded", state)
@@ -276,7 +276,7 @@ func (e *engine) sync(t *testing.T) (ref *causeway.RunRef, first chan error) {
 		return script.Result{Code: causeway.CodeScriptAborted}
 	})
 	var id int64
-	require.NoError(t, e.Pool.QueryRow(t.Context(), `select id from sync where environment_id = $1`, e.Env.ID).Scan(&id))
+	require.NoError(t, e.Scan(&id, `select id from sync where environment_id = $1`, e.Env.ID))
 	ref, _, err := e.Store.RequestSync(t.Context(), e.Env.ID, id, storage.RequestRun)
 	require.NoError(t, err)
 	require.NotNil(t, ref)
@@ -288,8 +288,7 @@ func (e *engine) sync(t *testing.T) (ref *causeway.RunRef, first chan error) {
 func declaredDead(t *testing.T, e *engine) {
 	ref, first := e.sync(t)
 	before := e.worker.ID()
-	_, err := e.Pool.Exec(t.Context(), `update worker set dead_at = clock_timestamp() where id = $1`, before)
-	require.NoError(t, err)
+	require.NoError(t, e.Exec(`update worker set dead_at = clock_timestamp() where id = $1`, before))
 	ended := e.wait(t, *ref)
 	assert.Equal(t, causeway.RunSucceeded, ended.Outcome.State, "another execution went on with it")
 	var abort *script.AbortError

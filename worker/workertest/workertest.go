@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
@@ -109,10 +108,13 @@ func Lasting(d time.Duration) Script {
 
 // Stack is the stores that workers of a test share.
 type Stack struct {
-	Pool  *pgxpool.Pool
 	Env   storagetest.Environment
 	Store *storage.Store
 	Log   *slog.Logger
+
+	// Exec and Scan are for what a test has to look at or to break.
+	Exec func(sql string, args ...any) error
+	Scan func(dest any, sql string, args ...any) error
 
 	records *storage.Records
 	redis   *storage.Redis
@@ -124,8 +126,14 @@ type Stack struct {
 func NewStack(t testing.TB) *Stack {
 	t.Helper()
 	ctx, url := context.Background(), storagetest.URL(t)
-	s := &Stack{Pool: storagetest.Pool(t, url), Store: storagetest.Open(t, url), Log: slog.New(slog.NewTextHandler(writer{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
-	s.Env = storagetest.Seed(t, s.Pool, "acme")
+	pool := storagetest.Pool(t, url)
+	s := &Stack{Store: storagetest.Open(t, url), Log: slog.New(slog.NewTextHandler(writer{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	s.Exec = func(sql string, args ...any) error {
+		_, err := pool.Exec(ctx, sql, args...)
+		return err
+	}
+	s.Scan = func(dest any, sql string, args ...any) error { return pool.QueryRow(ctx, sql, args...).Scan(dest) }
+	s.Env = storagetest.Seed(t, pool, "acme")
 	s.records = storagetest.OpenRecords(t, url, s.Store.Keys())
 	server, err := redis.Start(ctx)
 	require.NoError(t, err)
@@ -199,6 +207,6 @@ func (s *Stack) Sync(t testing.TB) (id int64) {
 	t.Helper()
 	_, err := s.Store.EnsureSyncs(context.Background(), s.Env.ID, s.Env.ConnectionID)
 	require.NoError(t, err)
-	require.NoError(t, s.Pool.QueryRow(context.Background(), `update sync set next_due_at = clock_timestamp() where environment_id = $1 returning id`, s.Env.ID).Scan(&id))
+	require.NoError(t, s.Scan(&id, `update sync set next_due_at = clock_timestamp() where environment_id = $1 returning id`, s.Env.ID))
 	return id
 }
