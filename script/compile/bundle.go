@@ -20,9 +20,9 @@ var allowed = []string{
 // wrappers is the module "nango", and "causeway", as it is bundled in: what a definition needs at run time is its type.
 const wrappers = `
 const tagged = (type) => (definition) => ({ type, ...definition });
-export const createSync = tagged("sync");
-export const createAction = tagged("action");
-export const createOnEvent = tagged("onEvent");
+export const createSync = /* @__PURE__ */ tagged("sync");
+export const createAction = /* @__PURE__ */ tagged("action");
+export const createOnEvent = /* @__PURE__ */ tagged("onEvent");
 `
 
 // tsconfig is what scripts are compiled with, whatever the project's own says: that is for its editor.

@@ -64,7 +64,7 @@ func readSource(root, name string) (*sourceFile, error) {
 	if m := refusal(result.Errors, result.Warnings); m != nil {
 		return nil, buildError(*m, name)
 	}
-	t, failed := parse(string(result.Code), newOrigin(name, result.Map))
+	t, failed := parse(string(result.Code), &origin{file: name, sourceMap: result.Map})
 	if failed != nil {
 		return nil, failed
 	}

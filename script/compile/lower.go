@@ -61,12 +61,12 @@ func lower(job script.CompileJob) (lowered, sourceMap []byte, failed *Error) {
 	if m := refusal(result.Errors, result.Warnings); m != nil {
 		e := &Error{Code: CodeFailedBuild, File: name, Message: m.Text}
 		if m.Location != nil {
-			e.File, e.Line = newOrigin(name, inlineMap(string(job.Text))).at(m.Location.Line, m.Location.Column)
+			e.File, e.Line = (&origin{file: name, sourceMap: inlineMap(string(job.Text))}).at(m.Location.Line, m.Location.Column)
 		}
 		return nil, nil, e
 	}
 	text := string(withoutSourceMap(result.Code))
-	from := newOrigin(name, result.Map)
+	from := &origin{file: name, sourceMap: result.Map}
 	t, err := parse(text, from)
 	if err != nil {
 		return nil, nil, err

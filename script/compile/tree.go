@@ -22,11 +22,11 @@ const (
 type tree struct {
 	program *ast.Program
 	text    string // as parsed, with the head
-	origin  origin
+	origin  *origin
 }
 
 // parse reads a CommonJS text. What is wrong with it is an *Error that names the place in the source.
-func parse(text string, from origin) (*tree, *Error) {
+func parse(text string, from *origin) (*tree, *Error) {
 	t := &tree{text: moduleHead + text + moduleTail, origin: from}
 	var err error
 	if t.program, err = goja.Parse("", t.text, parser.WithDisableSourceMaps); err == nil {
@@ -71,22 +71,19 @@ func column(line, col int) int {
 
 // origin says where the lines of a generated text came from.
 type origin struct {
-	file string // where there is no map
-	maps *sourcemap.Consumer
+	file      string // where there is no map
+	sourceMap []byte
+	maps      *sourcemap.Consumer
 }
 
-func newOrigin(name string, sourceMap []byte) origin {
-	o := origin{file: name}
-	if len(sourceMap) > 0 {
-		if c, err := sourcemap.Parse("", sourceMap); err == nil { // a map that can't be read costs the line numbers only
-			o.maps = c
+// at maps a place, lines from 1 and columns from 0. The map is read only here: it is large, and most texts have no mistake to be placed.
+func (o *origin) at(line, col int) (name string, sourceLine int) {
+	if o.maps == nil && len(o.sourceMap) > 0 {
+		if maps, err := sourcemap.Parse("", o.sourceMap); err == nil { // one that can't be read costs the place only
+			o.maps = maps
 		}
+		o.sourceMap = nil
 	}
-	return o
-}
-
-// at maps a place, lines from 1 and columns from 0.
-func (o origin) at(line, col int) (name string, sourceLine int) {
 	if o.maps != nil {
 		if source, _, l, _, ok := o.maps.Source(line, col); ok && source != "" {
 			return source, l
