@@ -11,7 +11,7 @@ import (
 type route struct {
 	method string // "ANY" for all
 	path   string // of Gin; parameters are decoded
-	// scopes: one of them is needed. None: any key of an environment. nil with open: nobody has to say who he is.
+	// scopes: one of them is needed. None: any key of an environment, or with open: nobody has to say who he is.
 	scopes  []string
 	open    bool
 	guarded bool // a body has to be JSON
@@ -37,6 +37,10 @@ func (s *Server) routes() []route {
 	)
 	return []route{
 		{get, "/health", nil, true, false, s.health},
+		{get, "/providers.json", nil, true, false, s.wholeCatalog},
+
+		{get, "/providers", nil, false, true, s.listProviders},
+		{get, "/providers/:provider", nil, false, true, s.getProvider},
 
 		{get, "/integrations", one("environment:integrations:list", "environment:integrations:list_credentials"), false, true, s.listIntegrations},
 		{post, "/integrations", one("environment:integrations:create"), false, true, s.createIntegration},

@@ -35,6 +35,9 @@ type attack struct {
 // isn't here is attacked by its path alone if it has no body, and fails the walk otherwise.
 var attacks = map[string]attack{
 	"GET /health":                                       {path: "/health", harmless: true},
+	"GET /providers.json":                               {path: "/providers.json", harmless: true},
+	"GET /providers":                                    {path: "/providers", harmless: true},
+	"GET /providers/:provider":                          {path: "/providers/demo", harmless: true},
 	"GET /integrations/:uniqueKey":                      {path: "/integrations/theirs?include=credentials&include=webhook"},
 	"POST /integrations":                                {path: "/integrations", body: `{"provider":"unauthenticated","unique_key":"theirs2"}`},
 	"PATCH /integrations/:uniqueKey":                    {path: "/integrations/theirs", body: `{"display_name":"mine now"}`},
