@@ -24,7 +24,7 @@ const (
 )
 
 // findBinaries returns the folder with initdb and postgres. The data directory decides: only its own major version opens it.
-func findBinaries(ctx context.Context, o Options, major int) (string, error) {
+func findBinaries(ctx context.Context, as identity, o Options, major int) (string, error) {
 	switch o.Source {
 	case "", "auto":
 		found := localBinaries(ctx)
@@ -50,7 +50,7 @@ func findBinaries(ctx context.Context, o Options, major int) (string, error) {
 		}
 		return b.dir, nil
 	}
-	return embeddedBinaries(ctx, o)
+	return embeddedBinaries(ctx, as, o)
 }
 
 type binaries struct {
@@ -99,12 +99,8 @@ func binariesIn(ctx context.Context, dir string) (binaries, bool) {
 }
 
 // embeddedBinaries returns the fetched binaries; all checkouts of a user share them.
-func embeddedBinaries(ctx context.Context, o Options) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	dir := filepath.Join(cache, "causeway", "postgres-"+EmbeddedVersion)
+func embeddedBinaries(ctx context.Context, as identity, o Options) (string, error) {
+	dir := filepath.Join(as.cacheDir(), "postgres-"+EmbeddedVersion)
 	if _, ok := binariesIn(ctx, filepath.Join(dir, "bin")); ok {
 		return filepath.Join(dir, "bin"), nil
 	}
@@ -112,7 +108,7 @@ func embeddedBinaries(ctx context.Context, o Options) (string, error) {
 	if o.Fetch == nil {
 		return "", missing
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+	if err := as.makeOwn(filepath.Dir(dir)); err != nil {
 		return "", err
 	}
 	tmp, err := os.MkdirTemp(filepath.Dir(dir), "fetching")
@@ -120,6 +116,9 @@ func embeddedBinaries(ctx context.Context, o Options) (string, error) {
 		return "", err
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()
+	if err := as.give(tmp); err != nil {
+		return "", err
+	}
 	if err := o.Fetch(ctx, tmp); err != nil {
 		return "", errors.Join(missing, err)
 	}
@@ -129,6 +128,15 @@ func embeddedBinaries(ctx context.Context, o Options) (string, error) {
 		}
 	}
 	return filepath.Join(dir, "bin"), nil
+}
+
+// userCache is the folder for what all checkouts of a user share.
+func userCache() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	return filepath.Join(cache, "causeway")
 }
 
 // FetchEmbedded downloads, checks and unpacks the embedded binaries into a folder, by the library that knows where they are.
@@ -156,8 +164,12 @@ func FetchEmbedded(into string) error {
 // where this one is root.
 func FetchCommand(name string, args ...string) func(ctx context.Context, into string) error {
 	return func(ctx context.Context, into string) error {
-		r := runner{bin: filepath.Dir(name)}
-		cmd := r.command(ctx, filepath.Base(name), append(slices.Clone(args), into)...)
+		as, err := chooseIdentity(ctx)
+		if err != nil {
+			return err
+		}
+		r := runner{as: as}
+		cmd := r.command(ctx, name, append(slices.Clone(args), into)...)
 		cmd.Env = append(os.Environ(), "LC_ALL=C")
 		var out tailBuffer
 		cmd.Stdout, cmd.Stderr = &out, &out

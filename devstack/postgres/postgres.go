@@ -44,28 +44,42 @@ type Server struct {
 
 // Start initialises the data directory if need be, starts the server, and returns when it answers.
 func Start(ctx context.Context, o Options) (*Server, error) {
+	as, err := chooseIdentity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return startAs(ctx, as, o)
+}
+
+func startAs(ctx context.Context, as identity, o Options) (*Server, error) {
 	if err := os.MkdirAll(filepath.Dir(o.Dir), 0o700); err != nil {
 		return nil, err
 	}
+	password := o.Dir + ".password"
+	dir, err := as.place(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	o.Dir = dir
 	major, err := dataMajor(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	bin, err := findBinaries(ctx, o, major)
+	bin, err := findBinaries(ctx, as, o, major)
 	if err != nil {
 		return nil, err
 	}
-	run := runner{bin: bin}
+	run := runner{bin: bin, as: as}
 	if major == 0 {
-		if err := run.initialise(ctx, o.Dir); err != nil {
+		if err := run.initialise(ctx, o.Dir, password); err != nil {
 			return nil, err
 		}
 	}
-	password, err := os.ReadFile(passwordFile(o.Dir))
+	secret, err := os.ReadFile(password)
 	if err != nil {
 		return nil, fmt.Errorf("the database in %s is damaged: its password is gone: %w", o.Dir, err)
 	}
-	if err := clearStale(o.Dir); err != nil {
+	if err := clearStale(ctx, o.Dir); err != nil {
 		return nil, err
 	}
 	if o.Port == 0 {
@@ -73,7 +87,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 			return nil, err
 		}
 	}
-	s := &Server{port: o.Port, password: strings.TrimSpace(string(password)), exited: make(chan struct{}), output: &tailBuffer{}}
+	s := &Server{port: o.Port, password: strings.TrimSpace(string(secret)), exited: make(chan struct{}), output: &tailBuffer{}}
 	if err := s.launch(run, o); err != nil {
 		return nil, err
 	}
@@ -83,8 +97,6 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	return s, nil
 }
-
-func passwordFile(dir string) string { return dir + ".password" }
 
 // URL is the address of a database of the server.
 func (s *Server) URL(database string) string {
@@ -137,7 +149,7 @@ func (s *Server) launch(run runner, o Options) error {
 	if o.FastDisk {
 		args = append(args, "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
 	}
-	s.cmd = run.command(context.WithoutCancel(context.Background()), "postgres", args...)
+	s.cmd = run.command(context.Background(), filepath.Join(run.bin, "postgres"), args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	if err := run.start(s.cmd); err != nil {
 		return fmt.Errorf("start postgres: %w", err)
@@ -191,8 +203,9 @@ func dataMajor(dir string) (int, error) {
 	return major, nil
 }
 
-// clearStale removes the lock file of a server that was killed; one that lives keeps it.
-func clearStale(dir string) error {
+// clearStale ends a server that was left behind by a killed parent, and removes the lock file of one that is gone. In a user namespace
+// the server can't tell by the number in it, which may be another process's by now.
+func clearStale(ctx context.Context, dir string) error {
 	path := filepath.Join(dir, "postmaster.pid")
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -200,23 +213,65 @@ func clearStale(dir string) error {
 	}
 	first, _, _ := strings.Cut(string(raw), "\n")
 	pid, err := strconv.Atoi(first)
-	if err == nil && pid > 1 { // in a user or pid namespace the number says little: ask for the command as well
-		if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && bytes.Contains(name, []byte(dir)) {
-			return fmt.Errorf("a server (process %d) still uses %s", pid, dir)
+	if err != nil || pid <= 1 {
+		return os.Remove(path)
+	}
+	t := time.NewTicker(10 * time.Millisecond)
+	defer t.Stop()
+	limit := time.NewTimer(10 * time.Second)
+	defer limit.Stop()
+	for asked := false; ; asked = true {
+		yes, known := serves(pid, dir)
+		if !known {
+			return nil // the server judges its lock file itself
+		}
+		if !yes {
+			if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return nil
+		}
+		if process, err := os.FindProcess(pid); err == nil && !asked {
+			_ = process.Signal(syscall.SIGINT) // fast shutdown
+		}
+		select {
+		case <-t.C:
+		case <-limit.C:
+			return fmt.Errorf("a server (process %d) still uses %s and does not stop", pid, dir)
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
-	return os.Remove(path)
+}
+
+// hasArgument says whether a command line, as the kernel shows it, has an argument.
+func hasArgument(command []byte, argument string) bool {
+	for part := range bytes.SplitSeq(command, []byte{0}) {
+		if string(part) == argument {
+			return true
+		}
+	}
+	return false
 }
 
 // initialise makes the data directory. The sort order is C: one that comes from a library would make indexes wrong when the
 // binaries change.
-func (r runner) initialise(ctx context.Context, dir string) error {
+func (r runner) initialise(ctx context.Context, dir, password string) error {
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // never fails
-	if err := os.WriteFile(passwordFile(dir), []byte(hex.EncodeToString(random[:])+"\n"), 0o600); err != nil {
+	secret := []byte(hex.EncodeToString(random[:]) + "\n")
+	if err := os.WriteFile(password, secret, 0o600); err != nil {
 		return err
 	}
-	cmd := r.command(ctx, "initdb", "-D", dir, "-U", "postgres", "-A", "scram-sha-256", "--pwfile="+passwordFile(dir), "--encoding=UTF8", "--locale=C", "--no-instructions")
+	given := dir + ".initial" // the file of the password itself may lie where the server's user can't go
+	if err := os.WriteFile(given, secret, 0o600); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(given) }()
+	if err := r.as.give(given); err != nil {
+		return err
+	}
+	cmd := r.command(ctx, filepath.Join(r.bin, "initdb"), "-D", dir, "-U", "postgres", "-A", "scram-sha-256", "--pwfile="+given, "--encoding=UTF8", "--locale=C", "--no-instructions")
 	var out tailBuffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := r.start(cmd); err != nil {
