@@ -59,10 +59,10 @@ func New() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("project", newDeploy(), newCompile())
+	add("project", newInit(), newDeploy(), newCompile())
 	add("use", newIntegrations(), newConnections(), newRun(), newLogs())
-	add("run", newConfig(), newVersion())
-	add("project", newInit())
+	add("run", newDev(), newDoctor(), newConfig(), newVersion())
+	root.AddCommand(newRunner(), newInternal())
 	return root
 }
 
