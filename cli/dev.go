@@ -359,7 +359,15 @@ func (d *devPlatform) print(took time.Duration) {
 	}
 	row("State", d.dir.path+", log in "+d.dir.join("log"))
 	_ = table.Flush()
-	fmt.Fprintln(d.out, "\nNext: causeway init my-integrations. Ctrl-C stops everything.")
+	fmt.Fprint(d.out, `
+In a second terminal, in this folder:
+
+  causeway integrations create demo --provider demo
+  causeway connections create first --integration demo --api-key anything
+  causeway init my-integrations && cd my-integrations && causeway deploy
+
+Ctrl-C stops everything.
+`)
 }
 
 // stop stops what runs, last started first. A second Ctrl-C doesn't wait for it.
