@@ -3,7 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
-	"sync"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,22 +24,23 @@ func TestCallersThatMissTogetherShareOneRead(t *testing.T) {
 		<-release
 		return 7, nil
 	}
-	var callers sync.WaitGroup
-	callers.Go(func() {
+	results := make(chan error, 9)
+	call := func() {
 		v, err := c.get(t.Context(), "k", read)
-		assert.NoError(t, err)
-		assert.Equal(t, 7, v)
-	})
+		if err == nil && v != 7 {
+			err = fmt.Errorf("got %d", v)
+		}
+		results <- err
+	}
+	go call()
 	<-begun
 	for range 8 {
-		callers.Go(func() {
-			v, err := c.get(t.Context(), "k", read)
-			assert.NoError(t, err)
-			assert.Equal(t, 7, v)
-		})
+		go call()
 	}
 	close(release)
-	callers.Wait()
+	for range 9 {
+		require.NoError(t, <-results)
+	}
 	_, err := c.get(t.Context(), "k", read)
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, reads.Load())
@@ -70,7 +71,7 @@ func TestAReadSlowerThanTheInvalidationLeavesNothing(t *testing.T) {
 			invalidate(c)
 			// Who asks after the invalidation doesn't join the old read.
 			v, err := c.get(t.Context(), "k", func(context.Context) (int, error) { return 2, nil })
-			assert.NoError(t, err)
+			require.NoError(t, err)
 			assert.Equal(t, 2, v, name)
 			return 1, nil
 		})

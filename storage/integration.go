@@ -166,7 +166,7 @@ func (s *Store) DeleteIntegration(ctx context.Context, environmentID int64, uniq
 }
 
 func (s *Store) sealIntegration(ctx context.Context, i *causeway.Integration) ([]byte, error) {
-	plain, err := json.Marshal(i.Secrets)
+	plain, err := json.Marshal(i.Secrets) //nolint:gosec // it is sealed below
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io/fs"
 	"strings"
-	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -85,26 +84,29 @@ func TestADatabaseWithoutTablesSaysWhatToDo(t *testing.T) {
 func TestServersThatStartTogetherMigrateOnce(t *testing.T) {
 	t.Parallel()
 	url := storagetest.Bare(t)
-	var (
-		mu    sync.Mutex
-		total int
-		all   sync.WaitGroup
-	)
+	type result struct {
+		n   int
+		err error
+	}
+	results := make(chan result, 3)
 	for range 3 {
-		all.Go(func() {
-			m, err := storage.OpenMigrator(t.Context(), url, migrations.Control)
-			if !assert.NoError(t, err) {
+		go func() {
+			m, err := storage.OpenMigrator(context.Background(), url, migrations.Control)
+			if err != nil {
+				results <- result{0, err}
 				return
 			}
-			defer func() { _ = m.Close() }()
-			n, err := m.Up(t.Context())
-			assert.NoError(t, err)
-			mu.Lock()
-			total += n
-			mu.Unlock()
-		})
+			n, err := m.Up(context.Background())
+			_ = m.Close()
+			results <- result{n, err}
+		}()
 	}
-	all.Wait()
+	total := 0
+	for range 3 {
+		r := <-results
+		require.NoError(t, r.err)
+		total += r.n
+	}
 	files, err := fs.Glob(migrations.Control, "*.sql")
 	require.NoError(t, err)
 	assert.Equal(t, len(files), total)

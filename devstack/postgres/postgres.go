@@ -88,7 +88,7 @@ func startAs(ctx context.Context, as identity, o Options) (*Server, error) {
 		}
 	}
 	s := &Server{port: o.Port, password: strings.TrimSpace(string(secret)), exited: make(chan struct{}), output: &tailBuffer{}}
-	if err := s.launch(run, o); err != nil {
+	if err := s.launch(run, o); err != nil { //nolint:contextcheck // the server outlives its start
 		return nil, err
 	}
 	if err := s.ready(ctx); err != nil {
