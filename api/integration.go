@@ -1,10 +1,8 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -19,49 +17,12 @@ func (s *Server) health(c *gin.Context, _ *principal) error {
 	return answer(c, http.StatusOK, map[string]string{"result": "ok"})
 }
 
-// integrationView is an integration as the API shows it.
-type integrationView struct {
-	UniqueKey       string  `json:"unique_key"`
-	Provider        string  `json:"provider"`
-	DisplayName     string  `json:"display_name"`
-	Logo            string  `json:"logo"`
-	WebhookURL      *string `json:"webhook_url,omitempty"`
-	Credentials     any     `json:"credentials,omitempty"`
-	ForwardWebhooks bool    `json:"forward_webhooks"`
-	CreatedAt       string  `json:"created_at"`
-	UpdatedAt       string  `json:"updated_at"`
-}
-
-func (s *Server) integrationView(i *causeway.Integration, p *providers.Provider) integrationView {
-	v := integrationView{
-		UniqueKey: i.UniqueKey, Provider: i.Provider, DisplayName: i.DisplayName, Logo: s.PublicURL + "/images/template-logos/" + i.Provider + ".svg",
-		ForwardWebhooks: i.ForwardWebhooks, CreatedAt: i.CreatedAt.UTC().Format(causeway.TimeZ), UpdatedAt: i.UpdatedAt.UTC().Format(causeway.TimeZ),
+func (s *Server) integrationView(i *causeway.Integration, p *providers.Provider) causeway.IntegrationWire {
+	name := ""
+	if p != nil {
+		name = p.DisplayName
 	}
-	if v.DisplayName == "" && p != nil {
-		v.DisplayName = p.DisplayName
-	}
-	return v
-}
-
-// credentialsView is the developer app of an integration as the API shows it; null for the auth modes that have none.
-func credentialsView(i *causeway.Integration, mode causeway.AuthMode) any {
-	null := func(s string) *string {
-		if s == "" {
-			return nil
-		}
-		return &s
-	}
-	x := i.Secrets
-	switch mode { //nolint:exhaustive // the other modes have no developer app
-	case causeway.AuthOAuth1, causeway.AuthOAuth2, causeway.AuthTBA:
-		return gin.H{"type": mode, "client_id": null(x.ClientID), "client_secret": null(x.ClientSecret), "scopes": null(strings.Join(i.Scopes, ",")), "webhook_secret": null(x.WebhookSecret)}
-	case causeway.AuthApp:
-		return gin.H{"type": mode, "app_id": null(x.AppID), "private_key": null(x.PrivateKey), "app_link": null(x.AppLink)}
-	case causeway.AuthCustom:
-		return gin.H{"type": mode, "client_id": null(x.ClientID), "client_secret": null(x.ClientSecret), "app_id": null(x.AppID), "app_link": null(x.AppLink), "private_key": null(x.PrivateKey)}
-	default:
-		return json.RawMessage("null")
-	}
+	return causeway.NewIntegrationWire(i, name, s.PublicURL)
 }
 
 func (s *Server) listIntegrations(c *gin.Context, p *principal) error {
@@ -72,7 +33,7 @@ func (s *Server) listIntegrations(c *gin.Context, p *principal) error {
 	if err != nil {
 		return err
 	}
-	views := make([]integrationView, 0, len(all))
+	views := make([]causeway.IntegrationWire, 0, len(all))
 	for _, i := range all {
 		provider, _ := s.Catalog.Provider(i.Provider)
 		views = append(views, s.integrationView(i, provider))
@@ -174,11 +135,10 @@ func (s *Server) getIntegration(c *gin.Context, p *principal) error {
 	provider, _ := s.Catalog.Provider(i.Provider)
 	v := s.integrationView(i, provider)
 	if slices.Contains(q.values["include"], "webhook") {
-		u := s.PublicURL + "/webhook/" + p.environment.UID.String() + "/" + url.PathEscape(i.UniqueKey)
-		v.WebhookURL = &u
+		v.WebhookURL = causeway.WebhookAddress(s.PublicURL, p.environment.UID, i.UniqueKey)
 	}
 	if slices.Contains(q.values["include"], "credentials") && p.allows("environment:integrations:read_credentials") && provider != nil {
-		v.Credentials = credentialsView(i, provider.AuthMode)
+		v.Credentials = causeway.NewIntegrationCredentials(i, provider.AuthMode)
 	}
 	return answer(c, http.StatusOK, gin.H{"data": v})
 }

@@ -5,18 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 
 	causeway "github.com/causeway-dev/causeway"
 	"github.com/causeway-dev/causeway/script"
+	"github.com/causeway-dev/causeway/storage"
 )
 
-// What an environment lets scripts see of credentials (setting scripts.credentials).
+// What an environment lets scripts see of credentials (setting scripts.credentials). Any other value, as deny: their type only.
 const (
 	credentialsAllow = "allow" // as the contract
 	credentialsOwn   = "own"   // of the run's own connection only
-	credentialsDeny  = "deny"  // their type only
 )
 
 // Connection is a connection with its credentials, in the API's form. Each connection whose credentials a script is given is written to
@@ -33,14 +32,11 @@ func (h *Host) Connection(ctx context.Context, run *script.Run, q script.Connect
 	if err != nil {
 		return nil, err
 	}
-	own := c.ID == run.ConnectionID
-	view := causeway.ConnectionView{RefreshToken: q.RefreshToken, TimeFormat: causeway.TimeOffset}
-	allowed := environment.Settings.ScriptCredentials
-	view.Credentials = allowed == "" || allowed == credentialsAllow || allowed == credentialsOwn && own
+	view := causeway.ConnectionView{Credentials: lets(environment, c.ID == run.ConnectionID), RefreshToken: q.RefreshToken, TimeFormat: causeway.TimeOffset}
 	w := causeway.NewConnectionWire(c, view)
 	if view.Credentials {
 		h.say(run, causeway.LevelInfo, "The credentials of connection "+c.ConnectionID+" of "+c.IntegrationKey+" were read by the script.")
-	} else if allowed == credentialsDeny {
+	} else if environment.Settings.ScriptCredentials != credentialsOwn {
 		w.Credentials = causeway.Credentials{"type": string(c.Credentials.Type())}
 	}
 	return json.Marshal(w)
@@ -61,7 +57,10 @@ func (h *Host) writeMetadata(ctx context.Context, run *script.Run, metadata []by
 	if err := json.Unmarshal(metadata, &object); err != nil || object == nil {
 		return script.APIAnswer{}, nil, causeway.Errorf(http.StatusBadRequest, "invalid_body", "metadata: has to be an object")
 	}
-	if err := h.Store.WriteMetadata(ctx, run.EnvironmentID, run.IntegrationID, []string{run.ConnectionKey}, metadata, merge); err != nil {
+	if err := h.Store.WriteRunMetadata(ctx, run.Run, metadata, merge); err != nil {
+		if errors.Is(err, storage.ErrStale) {
+			return script.APIAnswer{}, nil, &script.CallError{Code: "run_fenced", Message: "the run has been taken over or has ended", Fatal: true, Cause: err}
+		}
 		return script.APIAnswer{}, nil, err
 	}
 	body, err := json.Marshal(map[string]any{"connection_id": run.ConnectionKey, "provider_config_key": run.IntegrationKey, "metadata": object})
@@ -78,20 +77,32 @@ func (h *Host) Integration(ctx context.Context, run *script.Run, q script.Integr
 	if err != nil {
 		return nil, err
 	}
-	v := map[string]any{
-		"unique_key": i.UniqueKey, "provider": i.Provider, "display_name": i.DisplayName, "logo": h.PublicURL + "/images/template-logos/" + i.Provider + ".svg",
-		"forward_webhooks": i.ForwardWebhooks, "created_at": i.CreatedAt.UTC().Format(causeway.TimeZ), "updated_at": i.UpdatedAt.UTC().Format(causeway.TimeZ),
+	name, mode := "", causeway.AuthNone
+	if provider, ok := h.Catalog.Provider(i.Provider); ok {
+		name, mode = provider.DisplayName, provider.AuthMode
 	}
-	if provider, ok := h.Catalog.Provider(i.Provider); ok && i.DisplayName == "" {
-		v["display_name"] = provider.DisplayName
-	}
+	w := causeway.NewIntegrationWire(i, name, h.PublicURL)
 	if slices.Contains(q.Include, "webhook") {
-		v["webhook_url"] = h.PublicURL + "/webhook/" + environment.UID.String() + "/" + url.PathEscape(i.UniqueKey)
+		w.WebhookURL = causeway.WebhookAddress(h.PublicURL, environment.UID, i.UniqueKey)
 	}
-	if slices.Contains(q.Include, "credentials") && environment.Settings.ScriptCredentials != credentialsDeny {
-		v["credentials"] = map[string]any{"client_id": i.Secrets.ClientID, "client_secret": i.Secrets.ClientSecret}
+	if slices.Contains(q.Include, "credentials") && lets(environment, true) {
+		w.Credentials = causeway.NewIntegrationCredentials(i, mode)
+		h.say(run, causeway.LevelInfo, "The developer app's credentials of integration "+i.UniqueKey+" were read by the script.")
 	}
-	return json.Marshal(v)
+	return json.Marshal(w)
+}
+
+// lets says whether an environment gives credentials to scripts: those of the run's own connection, or others. A setting that nobody
+// knows lets nothing through.
+func lets(e *causeway.Environment, own bool) bool {
+	switch e.Settings.ScriptCredentials {
+	case "", credentialsAllow:
+		return true
+	case credentialsOwn:
+		return own
+	default:
+		return false
+	}
 }
 
 // Variables are the environment's variables.

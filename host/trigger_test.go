@@ -61,6 +61,7 @@ type triggers struct {
 	env, other storagetest.Environment
 	engine     *engine
 	run        *script.Run
+	url        string // of the database
 }
 
 // newTriggers is a host and a running action of the environment "one"; "two" has the same names.
@@ -69,7 +70,7 @@ func newTriggers(t *testing.T) *triggers {
 	url := storagetest.URL(t)
 	pool := storagetest.Pool(t, url)
 	store := storagetest.Open(t, url)
-	x := &triggers{env: storagetest.Seed(t, pool, "one"), other: storagetest.Seed(t, pool, "two"), engine: &engine{store: store}}
+	x := &triggers{url: url, env: storagetest.Seed(t, pool, "one"), other: storagetest.Seed(t, pool, "two"), engine: &engine{store: store}}
 	x.Host = &host.Host{Store: store, Runs: x.engine, Logger: slog.New(slog.DiscardHandler)}
 	ctx := t.Context()
 	require.NoError(t, store.RegisterWorker(ctx, storage.WorkerRow{ID: "w1"}, time.Minute))

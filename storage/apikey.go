@@ -137,4 +137,7 @@ const (
 	uniqueViolation     = "23505"
 	foreignKeyViolation = "23503"
 	undefinedTable      = "42P01"
+	// What JSON may hold and jsonb can't.
+	untranslatableCharacter = "22P05"
+	invalidText             = "22P02"
 )

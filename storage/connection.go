@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -303,22 +304,48 @@ update connection set deleted_at = clock_timestamp(), updated_at = clock_timesta
 	return id, nil
 }
 
+// ErrBadMetadata refuses metadata that Postgres can't store as JSON.
+var ErrBadMetadata = &causeway.Error{Code: "invalid_body", Status: http.StatusBadRequest, Message: "metadata: must not contain NUL or half of a surrogate pair"}
+
 // WriteMetadata replaces the metadata of connections, or merges its top-level keys into them, all or none. A connection that
 // isn't there is named by the error.
 func (s *Store) WriteMetadata(ctx context.Context, environmentID, integrationID int64, connectionIDs []string, metadata json.RawMessage, merge bool) error {
 	return s.changed(ctx, func(tx pgx.Tx) ([]string, error) {
-		events := make([]string, 0, len(connectionIDs))
-		for _, id := range connectionIDs {
-			tag, err := tx.Exec(ctx, `update connection set metadata = case when $5 then metadata || $4 else $4 end, updated_at = clock_timestamp()
- where environment_id = $1 and integration_id = $2 and connection_id = $3 and deleted_at is null`, environmentID, integrationID, id, metadata, merge)
-			if err != nil {
-				return nil, fmt.Errorf("write the metadata of connection %q: %w", id, err)
-			}
-			if tag.RowsAffected() == 0 {
-				return nil, fmt.Errorf("connection %q: %w", id, causeway.ErrNotFound)
-			}
-			events = append(events, connectionEvent(environmentID, integrationID, id))
-		}
-		return events, nil
+		return writeMetadata(ctx, tx, environmentID, integrationID, connectionIDs, metadata, merge)
 	})
 }
+
+// WriteRunMetadata does it for the script of a run, to the run's own connection. ErrStale: the run isn't the caller's any more.
+func (s *Store) WriteRunMetadata(ctx context.Context, run causeway.Run, metadata json.RawMessage, merge bool) error {
+	return s.changed(ctx, func(tx pgx.Tx) ([]string, error) {
+		if err := holds(ctx, tx, run.EnvironmentID, run.RunID, run.Fence); err != nil {
+			return nil, err
+		}
+		return writeMetadata(ctx, tx, run.EnvironmentID, run.IntegrationID, []string{run.ConnectionKey}, metadata, merge)
+	})
+}
+
+func writeMetadata(ctx context.Context, tx pgx.Tx, environmentID, integrationID int64, connectionIDs []string, metadata json.RawMessage, merge bool) ([]string, error) {
+	events := make([]string, 0, len(connectionIDs))
+	for _, id := range connectionIDs {
+		tag, err := tx.Exec(ctx, `update connection set metadata = case when $5 then metadata || $4 else $4 end, updated_at = clock_timestamp()
+ where environment_id = $1 and integration_id = $2 and connection_id = $3 and deleted_at is null`, environmentID, integrationID, id, metadata, merge)
+		if isCode(err, untranslatableCharacter) || isCode(err, invalidText) {
+			return nil, ErrBadMetadata // the cause would show a part of it
+		}
+		if err != nil {
+			return nil, fmt.Errorf("write the metadata of connection %q: %w", id, err)
+		}
+		if tag.RowsAffected() == 0 {
+			return nil, fmt.Errorf("connection %q: %w", id, causeway.ErrNotFound)
+		}
+		events = append(events, connectionEvent(environmentID, integrationID, id))
+	}
+	if len(events) > maxEvents {
+		return []string{environmentEvent(environmentID)}, nil
+	}
+	return events, nil
+}
+
+// maxEvents is from when on it is better to forget all of an environment.
+const maxEvents = 100
