@@ -35,7 +35,7 @@ func (s *Store) insertKey(ctx context.Context, tx pgx.Tx, accountID, environment
 	}
 	h := hashSecret(secret)
 	_, err = tx.Exec(ctx, `insert into api_key (account_id, id, environment_id, kind, display_name, secret_hash, secret_hint, secret_enc, scopes)
- values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, accountID, id, environmentID, k.kind, k.name, h[:], secret[:4], sealed, k.scopes)
+ values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, accountID, id, environmentID, k.kind, k.name, h[:], secret[:4], sealed, orEmpty(k.scopes))
 	return secret, err
 }
 
