@@ -2,7 +2,12 @@ package auth
 
 import causeway "github.com/causeway-dev/causeway"
 
-// apiKey is a key that goes where the provider's headers or query parameters put it.
-type apiKey struct{}
+// apiKey is a key that goes where the provider's headers, query parameters or body fields put it.
+type apiKey struct{ placed }
 
-func (apiKey) Header(causeway.Credentials) (string, error) { return "", nil }
+// placed are credentials without a default header.
+type placed struct{}
+
+func (placed) Header(causeway.Credentials) (string, error) { return "", nil }
+
+func (placed) Token(causeway.Credentials) string { return "" }

@@ -12,3 +12,5 @@ type basic struct{}
 func (basic) Header(c causeway.Credentials) (string, error) {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.Text("username")+":"+c.Text("password"))), nil
 }
+
+func (basic) Token(causeway.Credentials) string { return "" }

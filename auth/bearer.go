@@ -16,3 +16,5 @@ func (b bearer) Header(c causeway.Credentials) (string, error) {
 	}
 	return "Bearer " + token, nil
 }
+
+func (b bearer) Token(c causeway.Credentials) string { return c.Text(b.field) }

@@ -1,106 +1,249 @@
 package providers
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"maps"
+	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/causeway-dev/causeway/egress"
 )
 
 //go:embed starter/*.yaml
 var starter embed.FS
 
-// Catalog is what is known about outside APIs. It is immutable and safe for concurrent use.
-type Catalog struct {
-	providers map[string]*Provider
-	problems  []error
+// maxCatalog bounds a catalog that is downloaded; the published one has about 1 MB.
+const maxCatalog = 32 << 20
+
+// Options say where the catalog comes from. Later layers win per provider key: the starter set, Files in their order, URL.
+type Options struct {
+	Files []string // YAML or JSON files, or folders of them
+	URL   string
+	// Client downloads URL; required with it.
+	Client *egress.Client
 }
 
-// Load reads the built-in catalog and lays files over it, in their order. A file that can't be read is an error; an entry that can't be
-// used is left out and reported by Problems.
+// Problem is something wrong with an entry. Fatal ones are not served.
+type Problem struct {
+	Source, Provider, Text string
+	Fatal                  bool
+}
+
+func (p Problem) Error() string {
+	return fmt.Sprintf("%s: provider %s: %s", p.Source, p.Provider, p.Text)
+}
+
+// Catalog serves providers by name. It is safe for concurrent use; a reload replaces everything at once.
+type Catalog struct {
+	options  Options
+	current  atomic.Pointer[snapshot]
+	mu       sync.Mutex // serialises reloads
+	watchers []func()   // guarded by mu
+}
+
+type snapshot struct {
+	providers map[string]*Provider
+	names     []string
+	problems  []Problem
+	digest    string
+}
+
+// Load reads the starter set and lays files over it, in their order.
 func Load(files ...string) (*Catalog, error) {
-	entries := map[string]map[string]any{}
-	names, err := fs.Glob(starter, "starter/*.yaml")
-	if err != nil {
+	return Open(context.Background(), Options{Files: files})
+}
+
+// Open reads all layers. It fails only if a layer can't be read at all; see Problems for entries that can't be used.
+func Open(ctx context.Context, o Options) (*Catalog, error) {
+	c := &Catalog{options: o}
+	if _, err := c.Reload(ctx); err != nil {
 		return nil, err
-	}
-	for _, name := range names {
-		raw, err := starter.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		if err := merge(entries, raw); err != nil {
-			return nil, fmt.Errorf("built-in catalog: %w", err)
-		}
-	}
-	for _, name := range files {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("catalog.files: %w", err)
-		}
-		if err := merge(entries, raw); err != nil {
-			return nil, fmt.Errorf("catalog.files: %s: %w", name, err)
-		}
-	}
-	c := &Catalog{providers: make(map[string]*Provider, len(entries))}
-	for _, name := range slices.Sorted(maps.Keys(entries)) {
-		entry, err := resolve(entries, name, nil)
-		if err == nil {
-			c.providers[name], err = parseProvider(name, entry)
-		}
-		if err != nil {
-			delete(c.providers, name)
-			c.problems = append(c.problems, err)
-		}
 	}
 	return c, nil
 }
 
-func merge(into map[string]map[string]any, raw []byte) error {
-	var layer map[string]map[string]any
-	if err := yaml.Unmarshal(raw, &layer); err != nil {
-		return err
-	}
-	maps.Copy(into, layer)
-	return nil
-}
-
-// resolve follows an alias: a shallow copy of its target, under the entry's own keys.
-func resolve(entries map[string]map[string]any, name string, seen []string) (map[string]any, error) {
-	entry, ok := entries[name]
-	if !ok {
-		return nil, fmt.Errorf("provider %s: its alias %s is not in the catalog", seen[0], name)
-	}
-	target, isAlias := entry["alias"].(string)
-	if !isAlias {
-		return entry, nil
-	}
-	if slices.Contains(seen, name) {
-		return nil, fmt.Errorf("provider %s: its aliases go in a circle", name)
-	}
-	base, err := resolve(entries, target, append(seen, name))
-	if err != nil {
-		return nil, err
-	}
-	out := maps.Clone(base)
-	maps.Copy(out, entry)
-	delete(out, "alias")
-	return out, nil
-}
-
-// Provider returns an entry by its name.
+// Provider returns an entry.
 func (c *Catalog) Provider(name string) (*Provider, bool) {
-	p, ok := c.providers[name]
+	p, ok := c.current.Load().providers[name]
 	return p, ok
 }
 
-// Names lists all entries.
-func (c *Catalog) Names() []string { return slices.Sorted(maps.Keys(c.providers)) }
+// Names lists the entries, sorted.
+func (c *Catalog) Names() []string { return c.current.Load().names }
+
+// Findings lists what was wrong in the files of the catalog that is served, warnings included.
+func (c *Catalog) Findings() []Problem { return c.current.Load().problems }
 
 // Problems says which entries were left out, and why; nil: none.
-func (c *Catalog) Problems() error { return errors.Join(c.problems...) }
+func (c *Catalog) Problems() error {
+	var fatal []error
+	for _, p := range c.Findings() {
+		if p.Fatal {
+			fatal = append(fatal, p)
+		}
+	}
+	return errors.Join(fatal...)
+}
+
+// OnChange registers a function that is called after each reload that changed something; caches of integrations use it.
+func (c *Catalog) OnChange(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watchers = append(c.watchers, f)
+}
+
+// Reload reads all layers again. On an error the last good catalog stays.
+func (c *Catalog) Reload(ctx context.Context) (changed bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	layers, err := c.read(ctx)
+	if err != nil {
+		return false, err
+	}
+	digest := digestOf(layers)
+	if old := c.current.Load(); old != nil && old.digest == digest {
+		return false, nil
+	}
+	s := build(layers)
+	s.digest = digest
+	c.current.Store(s)
+	for _, f := range c.watchers {
+		f()
+	}
+	return true, nil
+}
+
+// Watch reloads at each interval until ctx ends; report gets what goes wrong and may be nil.
+func (c *Catalog) Watch(ctx context.Context, interval time.Duration, report func(error)) {
+	if len(c.options.Files) == 0 && c.options.URL == "" {
+		return
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if _, err := c.Reload(ctx); err != nil && report != nil && ctx.Err() == nil {
+				report(err)
+			}
+		}
+	}
+}
+
+// layer is one file before inheritance.
+type layer struct {
+	source string
+	text   []byte
+}
+
+func (c *Catalog) read(ctx context.Context) ([]layer, error) {
+	layers, err := readFolder(starter, "starter", "embedded")
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range c.options.Files {
+		more, err := readPath(path)
+		if err != nil {
+			return nil, fmt.Errorf("catalog.files: %w", err)
+		}
+		layers = append(layers, more...)
+	}
+	if c.options.URL != "" {
+		text, err := c.download(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("catalog.url: %w", err)
+		}
+		layers = append(layers, layer{source: c.options.URL, text: text})
+	}
+	for _, l := range layers {
+		var any yaml.Node
+		if err := yaml.Unmarshal(l.text, &any); err != nil {
+			return nil, fmt.Errorf("catalog %s: %w", l.source, err)
+		}
+	}
+	return layers, nil
+}
+
+func readPath(path string) ([]layer, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return readFolder(os.DirFS(path), ".", path)
+	}
+	text, err := os.ReadFile(filepath.Clean(path))
+	if err != nil {
+		return nil, err
+	}
+	return []layer{{source: path, text: text}}, nil
+}
+
+// readFolder reads a folder's YAML and JSON files by name. Files that hold scopes or translations are no catalogs.
+func readFolder(folder fs.FS, dir, source string) ([]layer, error) {
+	entries, err := fs.ReadDir(folder, dir)
+	if err != nil {
+		return nil, err
+	}
+	var layers []layer
+	for _, e := range entries {
+		name := e.Name()
+		ext := filepath.Ext(name)
+		if e.IsDir() || ext != ".yaml" && ext != ".yml" && ext != ".json" || strings.Contains(name, ".scopes.") || name == "package.json" {
+			continue
+		}
+		text, err := fs.ReadFile(folder, strings.TrimPrefix(dir+"/"+name, "./"))
+		if err != nil {
+			return nil, err
+		}
+		where := source
+		if source != "embedded" {
+			where = filepath.Join(source, name)
+		}
+		layers = append(layers, layer{source: where, text: text})
+	}
+	slices.SortStableFunc(layers, func(a, b layer) int { return strings.Compare(a.source, b.source) })
+	return layers, nil
+}
+
+func (c *Catalog) download(ctx context.Context) ([]byte, error) {
+	if c.options.Client == nil {
+		return nil, errors.New("no client")
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.options.URL, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.options.Client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("status %d", resp.StatusCode)
+	}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxCatalog+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxCatalog {
+		return nil, fmt.Errorf("larger than %d bytes", maxCatalog)
+	}
+	return text, nil
+}

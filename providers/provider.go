@@ -2,142 +2,118 @@ package providers
 
 import (
 	"encoding/json"
-	"fmt"
 	"regexp"
-	"slices"
-	"strings"
 
 	causeway "github.com/causeway-dev/causeway"
 )
 
-// Provider is one entry of the catalog, with its templates compiled.
+// Provider is one entry of the catalog after inheritance. It is immutable and shared.
 type Provider struct {
-	Name          string
-	DisplayName   string
-	AuthMode      causeway.AuthMode
-	DefaultScopes []string
+	Name        string
+	DisplayName string
+	Docs        string
+	AuthMode    causeway.AuthMode
+	Categories  []string
+	// Source says which layer the entry came from: "embedded", a file name or a URL.
+	Source string
+	// Entry is the whole entry after inheritance, for those who ask for it. Nobody changes it.
+	Entry map[string]any
+	Proxy Proxy
+	// Credentials and ConnectionConfig are a connection's inputs, in the file's order.
+	Credentials      []Field
+	ConnectionConfig []Field
 	// IntegrationConfig are the settings that an integration of this provider has, by name.
 	IntegrationConfig map[string]any
-	Proxy             Proxy
-	// Entry is the whole entry as the catalog has it, for those who ask for it.
-	Entry map[string]any
+	DefaultScopes     []string
+	// RequireClientCertificate asks for mutual TLS with the pair stored in the credentials.
+	RequireClientCertificate bool
 }
 
 // Proxy is how calls to the provider are made.
 type Proxy struct {
-	BaseURL                  *Template // nil: the caller has to give one
-	Headers                  []Pair    // by name, in lower case
-	Query                    []Pair
-	Body                     map[string]any // templates at the leaves; nil: none
-	Retry                    Retry
-	Decompress               bool
+	BaseURL *Template // nil: the provider has none; calls need an override
+	Headers []NamedTemplate
+	Query   []NamedTemplate
+	Body    []BodyField
+	Retry   Retry
+	// Paginate is the pagination block as JSON, for scripts; nil: none.
+	Paginate json.RawMessage
+	// Verification is how credentials are tested; nil: they can't be.
+	Verification             *Verification
 	ForwardHeadersOnRedirect bool
-	Paginate                 json.RawMessage // defaults of pagination; nil: none
+	// SuppressBearer: some header carries the token or the cookies itself, so two-step logins send no bearer header.
+	SuppressBearer bool
 }
 
-// Pair is a name and a template.
-type Pair struct {
-	Name  string
+// NamedTemplate is a header or a query parameter.
+type NamedTemplate struct {
+	Name  string // headers: lower case
 	Value *Template
+	// NeedsConfig: the value depends on the connection's configuration, so the header is dropped when it doesn't resolve.
+	NeedsConfig bool
+	// Secret: the value is made from credentials; it never crosses origins and is never logged.
+	Secret bool
 }
 
-// Retry says how the provider shows that a call may be made again, and when.
+// BodyField is a field that is merged into bodies: a value or nested fields.
+type BodyField struct {
+	Name   string
+	Value  *Template
+	Fields []BodyField
+}
+
+// Retry says which answers are worth another attempt and when.
 type Retry struct {
-	After     []string // headers that hold seconds
-	At        []string // headers that hold a moment
-	Remaining string   // header; "0" says that a limit is used up
-	Codes     []string // "403", "5xx", "500-502": instead of the usual ones
-	InBody    *RetryInBody
+	At        []string     // headers that name a moment
+	After     []string     // headers that hold seconds
+	Remaining string       // header; "0" marks a rate limit
+	Codes     []StatusRule // replace the default list; nil: the default list
+	InBody    *InBody
+	// RateLimits are answers that mean "slow down" although their status doesn't say so (our own key rate_limit).
+	RateLimits []RateLimit
 }
 
-// RetryInBody finds the moment of the next try in an error's body.
-type RetryInBody struct {
-	Path     string         // dotted
-	Value    *regexp.Regexp // its first group is the value
-	Strategy string         // at or after
+// StatusRule is one item of error_code: an exact status or a range.
+type StatusRule struct {
+	From, To int
+	Text     string // as written
 }
 
-// parseProvider reads an entry whose alias is resolved.
-func parseProvider(name string, entry map[string]any) (*Provider, error) {
-	p := &Provider{Name: name, Entry: entry}
-	p.DisplayName, _ = entry["display_name"].(string)
-	mode, _ := entry["auth_mode"].(string)
-	p.AuthMode = causeway.AuthMode(mode)
-	if p.DisplayName == "" || mode == "" {
-		return nil, fmt.Errorf("provider %s: display_name and auth_mode are required", name)
-	}
-	p.DefaultScopes = texts(entry["default_scopes"])
-	p.IntegrationConfig, _ = entry["integration_config"].(map[string]any)
-	block, _ := entry["proxy"].(map[string]any)
-	var err error
-	p.Proxy, err = parseProxy(block)
-	if err != nil {
-		return nil, fmt.Errorf("provider %s: %w", name, err)
-	}
-	return p, nil
+// InBody finds the wait in an error's body.
+type InBody struct {
+	Path  []string
+	Value *regexp.Regexp // group 1
+	At    bool           // strategy: a moment, else seconds
 }
 
-func parseProxy(block map[string]any) (Proxy, error) {
-	var x Proxy
-	if base, ok := block["base_url"].(string); ok && base != "" {
-		x.BaseURL = Compile(base)
-	}
-	x.Headers, x.Query = pairs(block["headers"], true), pairs(block["query"], false)
-	x.Body, _ = block["body"].(map[string]any)
-	x.Decompress = block["decompress"] == true
-	x.ForwardHeadersOnRedirect = block["forward_headers_on_redirect"] == true
-	if paginate, ok := block["paginate"]; ok {
-		raw, err := json.Marshal(paginate)
-		if err != nil {
-			return x, fmt.Errorf("proxy.paginate: %w", err)
-		}
-		x.Paginate = raw
-	}
-	retry, _ := block["retry"].(map[string]any)
-	x.Retry = Retry{After: texts(retry["after"]), At: texts(retry["at"]), Codes: texts(retry["error_code"])}
-	x.Retry.Remaining, _ = retry["remaining"].(string)
-	if in, ok := retry["in_body"].(map[string]any); ok {
-		value := fmt.Sprint(in["value"])
-		expression, err := regexp.Compile(strings.TrimSuffix(strings.TrimPrefix(value, "/"), "/"))
-		if err != nil {
-			return x, fmt.Errorf("proxy.retry.in_body.value: %w", err)
-		}
-		x.Retry.InBody = &RetryInBody{Path: fmt.Sprint(in["path"]), Value: expression, Strategy: fmt.Sprint(in["strategy"])}
-	}
-	return x, nil
+// RateLimit is one condition: the status together with a header that is present, or a text in the body.
+type RateLimit struct {
+	Status  int
+	Header  string
+	Body    *regexp.Regexp
+	WaitSec int // the least wait; 0: as for any other retry
 }
 
-// pairs compiles a map of templates, in the order of its names.
-func pairs(v any, lower bool) []Pair {
-	m, _ := v.(map[string]any)
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	out := make([]Pair, 0, len(m))
-	for _, name := range names {
-		value := Compile(fmt.Sprint(m[name]))
-		if lower {
-			name = strings.ToLower(name)
-		}
-		out = append(out, Pair{name, value})
-	}
-	return out
+// Verification is a call that tells whether credentials work.
+type Verification struct {
+	Method          string
+	Endpoints       []string
+	Headers         map[string]string
+	Data            json.RawMessage
+	BaseURLOverride string
 }
 
-// texts reads a text, a number, or a list of them.
-func texts(v any) []string {
-	switch v := v.(type) {
-	case nil:
-		return nil
-	case []any:
-		out := make([]string, 0, len(v))
-		for _, x := range v {
-			out = append(out, fmt.Sprint(x))
-		}
-		return out
-	default:
-		return []string{fmt.Sprint(v)}
-	}
+// Field is one input of a connection or an integration.
+type Field struct {
+	Name         string
+	Title        string
+	Description  string
+	Pattern      string
+	Format       string
+	Enum         []string
+	DefaultValue *string
+	Optional     bool
+	Hidden       bool
+	Automated    bool
+	Secret       bool
 }

@@ -2,11 +2,52 @@ package proxy
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	causeway "github.com/causeway-dev/causeway"
 )
+
+// Attempt is one try of a call, for the log. Nothing in it is a credential.
+type Attempt struct {
+	Number, Max int
+	Method      string
+	URL         string
+	Request     map[string]string
+	Status      int // 0: no answer
+	Response    map[string]string
+	Code        string // of a network failure
+	Began       time.Time
+	Took        time.Duration
+	Again       bool          // another try follows
+	Waits       time.Duration // before it
+	Reason      string        // why another try follows, or why none does
+}
+
+// attempt is what the log shows of one try.
+func (t *target) attempt(a *attempts, resp *Response, err error, d decision, began time.Time) Attempt {
+	r := t.redact(a.call.Connection.Credentials)
+	out := Attempt{
+		Number: a.n + 1, Max: a.call.Retries + 1, Method: a.call.Method, URL: r.URL(t.public), Request: r.Headers(t.header), Began: began,
+		Took: a.proxy.Now().Sub(began), Again: d.again, Waits: d.wait, Reason: d.reason,
+	}
+	for _, name := range t.own {
+		if name = strings.ToLower(name); out.Request[name] != "" {
+			out.Request[name] = causeway.Redacted
+		}
+	}
+	if resp != nil {
+		out.Status, out.Response = resp.Status, r.Headers(resp.Header)
+	}
+	if network, ok := errors.AsType[*NetworkError](err); ok {
+		out.Code = network.Code
+	} else if err != nil {
+		out.Code = causeway.ErrorCode(err)
+	}
+	return out
+}
 
 // Message is the log line of an attempt, under an operation.
 func (a Attempt) Message(environmentID int64, operationID string) causeway.Message {
@@ -17,18 +58,25 @@ func (a Attempt) Message(environmentID int64, operationID string) causeway.Messa
 	if a.Status == 0 || a.Status >= 400 {
 		level = causeway.LevelError
 	}
-	if a.Waits > 0 {
+	m := causeway.Message{
+		EnvironmentID: environmentID, OperationID: operationID, CreatedAt: a.Began, Kind: "http", Source: "internal", Context: "proxy",
+		Request:    toJSON(map[string]any{"method": a.Method, "url": a.URL, "headers": a.Request}),
+		Response:   toJSON(map[string]any{"code": a.Status, "headers": a.Response}),
+		DurationMs: int(a.Took.Milliseconds()),
+	}
+	if a.Again {
 		level = causeway.LevelWarn
-		text += ", again in " + a.Waits.Round(time.Millisecond).String()
+		text += ", again in " + a.Waits.Round(time.Millisecond).String() + " (" + a.Reason + ")"
+	}
+	if a.Max > 1 {
+		m.Retry = toJSON(map[string]any{"attempt": a.Number, "max": a.Max, "waited": a.Waits.Milliseconds()})
+	}
+	if a.Code != "" {
+		m.Error = toJSON(map[string]any{"name": "Error", "message": text, "type": a.Code})
 	}
 	ended := a.Began.Add(a.Took)
-	return causeway.Message{
-		EnvironmentID: environmentID, OperationID: operationID, CreatedAt: a.Began, Level: level, Kind: "http", Source: "internal", Context: "proxy", Text: text,
-		Request:  toJSON(map[string]any{"method": a.Method, "url": a.URL, "headers": a.Request}),
-		Response: toJSON(map[string]any{"code": a.Status, "headers": a.Response}),
-		Retry:    toJSON(map[string]any{"attempt": a.Number, "max": a.Max, "waited": a.Waits.Milliseconds()}),
-		EndedAt:  &ended, DurationMs: int(a.Took.Milliseconds()),
-	}
+	m.Level, m.Text, m.EndedAt = level, text, &ended
+	return m
 }
 
 func toJSON(v any) json.RawMessage {

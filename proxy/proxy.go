@@ -1,17 +1,11 @@
 package proxy
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"errors"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
+	"reflect"
 	"time"
-
-	"github.com/google/uuid"
 
 	causeway "github.com/causeway-dev/causeway"
 	"github.com/causeway-dev/causeway/auth"
@@ -19,10 +13,15 @@ import (
 	"github.com/causeway-dev/causeway/providers"
 )
 
+// MaxRetries bounds the retries of a call, so that an answer which says "now" can't make a hot loop.
+const MaxRetries = 100
+
 // Options are the proxy's settings.
 type Options struct {
 	Client  *egress.Client
 	Catalog *providers.Catalog
+	// Keeper gets credentials ready before each attempt; nil: they are used as they are.
+	Keeper *auth.Keeper
 	// Timeouts of one attempt, up to the answer's header, and caps of waits: for API callers all waits of a call together, for scripts each.
 	TimeoutAPI, TimeoutScript time.Duration
 	WaitAPI, WaitScript       time.Duration
@@ -34,11 +33,19 @@ type Options struct {
 	Sleep func(ctx context.Context, d time.Duration) error
 }
 
-// Proxy makes calls.
+// Proxy makes calls. It is safe for concurrent use.
 type Proxy struct{ Options }
 
-// New makes a proxy.
+// New makes a proxy. Timeouts and waits that are 0 become the defaults of the settings.
 func New(o Options) *Proxy {
+	for _, d := range []struct {
+		value    *time.Duration
+		standard time.Duration
+	}{{&o.TimeoutAPI, 2 * time.Minute}, {&o.TimeoutScript, 15 * time.Minute}, {&o.WaitAPI, 30 * time.Second}, {&o.WaitScript, 10 * time.Minute}} {
+		if *d.value == 0 {
+			*d.value = d.standard
+		}
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -62,9 +69,15 @@ func sleep(ctx context.Context, d time.Duration) error {
 // Call is one call to an outside API.
 type Call struct {
 	Connection *causeway.Connection
-	Method     string
-	Endpoint   string // path and query, byte for byte; or an absolute URL that begins with the base URL
-	Params     [][2]string
+	// Integration is needed for providers that integrations configure, and for those that want the developer app's id; may be nil.
+	Integration *causeway.Integration
+	// Again reads the connection again before each further attempt, so that credentials which were renewed meanwhile are used; nil: it
+	// stays as it is.
+	Again    func(ctx context.Context) (*causeway.Connection, error)
+	Method   string
+	Endpoint string // path and query, byte for byte; or an absolute URL that begins with the base URL
+	// Params are set one by one on the query; one without a name is a whole query as text.
+	Params [][2]string
 	// BaseURLOverride replaces the provider's base URL.
 	BaseURLOverride          string
 	Header                   http.Header // the caller's; they win over the provider's
@@ -77,32 +90,22 @@ type Call struct {
 	Attempted                func(Attempt) // hears of each attempt; may be nil
 }
 
-// Attempt is one try of a call, for the log.
-type Attempt struct {
-	Number, Max int
-	Method      string
-	URL         string // redacted
-	Request     map[string]string
-	Status      int // 0: no answer
-	Response    map[string]string
-	Code        string // of a network failure
-	Began       time.Time
-	Took        time.Duration
-	Waits       time.Duration // before the next try; 0: there is none
-}
-
 // Response is a provider's answer. Its body has to be closed.
 type Response struct {
 	Status int
+	// Header holds what the provider sent, without what belongs to one connection or to our own origin. Nobody else has it.
 	Header http.Header
 	Body   io.ReadCloser
-	URL    string // where it came from, without credentials
+	// Length of the body; -1: not known.
+	Length int64
+	// URL is where it came from, without credentials. Scripts' calls only.
+	URL string
 }
 
 // NetworkError says that no answer came.
 type NetworkError struct {
 	Code  string // ECONNREFUSED and the like
-	Cause error
+	Cause error  // may hold the URL: for the process log only
 }
 
 func (e *NetworkError) Error() string { return "network error " + e.Code }
@@ -116,176 +119,82 @@ func (p *Proxy) Do(ctx context.Context, call Call) (*Response, error) {
 	if !ok {
 		return nil, causeway.Errorf(http.StatusBadRequest, "unknown_provider", "the catalog has no provider %q", call.Connection.Provider)
 	}
-	waited := time.Duration(0)
-	for n := 0; ; n++ {
-		t, err := p.target(provider, &call)
-		if err != nil {
+	call.Retries = min(call.Retries, MaxRetries)
+	a := attempts{proxy: p, provider: provider, call: &call}
+	for ; ; a.n++ {
+		if err := a.ready(ctx); err != nil {
 			return nil, err
 		}
-		began := p.Now()
-		resp, err := p.send(ctx, t, &call, provider)
-		again, wait := p.again(provider, &call, resp, err, n, waited)
-		if call.Attempted != nil {
-			call.Attempted(t.attempt(&call, resp, err, n, began, p.Now().Sub(began), wait))
-		}
-		if !again {
+		resp, err := a.try(ctx)
+		if !a.again(ctx, resp, err) {
 			return resp, err
 		}
 		if resp != nil {
 			_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
 			_ = resp.Body.Close()
 		}
-		if err := p.Sleep(ctx, wait); err != nil {
+		if err := p.Sleep(ctx, a.wait); err != nil {
 			return nil, err
 		}
-		waited += wait
+		a.waited += a.wait
 	}
 }
 
-// send makes one attempt, with its redirects.
-func (p *Proxy) send(ctx context.Context, t *target, call *Call, provider *providers.Provider) (*Response, error) {
-	limit := p.TimeoutAPI
-	if call.Script {
-		limit = p.TimeoutScript
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	timer := time.AfterFunc(limit, cancel) // up to the header; a body may stream for longer
-	resp, err := p.follow(ctx, t, call, provider)
-	timedOut := !timer.Stop()
+// attempts are the tries of one call.
+type attempts struct {
+	proxy    *Proxy
+	provider *providers.Provider
+	call     *Call
+	n        int           // of this one, from 0
+	next     bool          // another one is worth it
+	wait     time.Duration // before the next one
+	waited   time.Duration // so far
+}
+
+// ready gets the connection's credentials ready.
+func (a *attempts) ready(ctx context.Context) error {
+	c, err := a.proxy.Keeper.Ready(ctx, a.call.Connection)
 	if err != nil {
-		cancel()
-		if timedOut {
-			return nil, &NetworkError{Code: "ETIMEDOUT", Cause: err}
-		}
-		return nil, classify(err)
+		return err
 	}
-	resp.Body = &closing{resp.Body, cancel}
-	return resp, nil
+	a.call.Connection = c
+	return nil
 }
 
-// closing ends an attempt's context with its body.
-type closing struct {
-	io.ReadCloser
-	end context.CancelFunc
+// try makes one attempt and tells who listens.
+func (a *attempts) try(ctx context.Context) (*Response, error) {
+	began := a.proxy.Now()
+	a.next = false
+	t, err := a.proxy.target(a.provider, a.call)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := a.proxy.send(ctx, t, a.call, a.provider)
+	d := a.proxy.decide(ctx, a.provider, a.call, resp, err, a.n, a.waited)
+	a.next, a.wait = d.again, d.wait
+	if a.call.Attempted != nil {
+		a.call.Attempted(t.attempt(a, resp, err, d, began))
+	}
+	return resp, err
 }
 
-func (c *closing) Close() error {
-	err := c.ReadCloser.Close()
-	c.end()
-	return err
-}
-
-func (p *Proxy) follow(ctx context.Context, t *target, call *Call, provider *providers.Provider) (*Response, error) {
-	method, header, body, at := call.Method, t.header, t.body, t.url
-	forward := provider.Proxy.ForwardHeadersOnRedirect
-	if call.ForwardHeadersOnRedirect != nil {
-		forward = *call.ForwardHeadersOnRedirect
+// again says whether another attempt follows, and reads the connection again for it. A script's call that was refused for its credentials
+// is made again only with other ones.
+func (a *attempts) again(ctx context.Context, resp *Response, err error) bool {
+	if !a.next || ctx.Err() != nil {
+		return false
 	}
-	for hop := 0; ; hop++ {
-		req := request(ctx, method, at, header, body)
-		resp, err := p.Client.Do(req)
-		if err != nil {
-			return nil, err
-		}
-		location, redirected, err := egress.RedirectLocation(full(at), resp)
-		if err != nil || !redirected {
-			if err != nil {
-				_ = resp.Body.Close()
-				return nil, err
-			}
-			return decoded(resp, method, at, t.redactor)
-		}
-		_ = resp.Body.Close()
-		if hop == p.Client.Policy().MaxRedirects() {
-			return nil, causeway.Errorf(http.StatusBadGateway, "too_many_redirects", "the provider redirected more than %d times", hop)
-		}
-		next, keep := egress.RedirectMethod(resp.StatusCode, method)
-		if method = next; !keep {
-			body = nil
-			header = without(header, "content-type", "content-length", "content-encoding")
-		}
-		if !egress.SameOrigin(full(at), location) && !forward {
-			header = t.plain(header)
-		}
-		at = location
+	if a.call.Again == nil {
+		return err != nil || resp.Status != http.StatusUnauthorized || !a.call.Script
 	}
-}
-
-// request builds one request whose path goes out byte for byte.
-func request(ctx context.Context, method string, at *url.URL, header http.Header, body []byte) *http.Request {
-	req := (&http.Request{Method: method, URL: at, Host: at.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
-	if len(body) > 0 {
-		req.Body = io.NopCloser(bytes.NewReader(body))
-		req.ContentLength = int64(len(body))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	fresh, readErr := a.call.Again(ctx)
+	if readErr != nil {
+		return false // what the provider said is more use to the caller
 	}
-	return req
-}
-
-// decoded opens a compressed body. Answers that have none by their nature stay as they are.
-func decoded(resp *http.Response, method string, at *url.URL, r *causeway.Redactor) (*Response, error) {
-	out := &Response{Status: resp.StatusCode, Header: resp.Header, Body: resp.Body, URL: r.URL(full(at).String())}
-	if method == http.MethodHead || resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusResetContent || resp.StatusCode == http.StatusNotModified {
-		return out, nil
+	same := fresh.CredentialsVersion == a.call.Connection.CredentialsVersion && reflect.DeepEqual(fresh.Credentials, a.call.Connection.Credentials)
+	if err == nil && resp.Status == http.StatusUnauthorized && a.call.Script && same {
+		return false
 	}
-	if !strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
-		return out, nil
-	}
-	zip, err := gzip.NewReader(resp.Body)
-	if errors.Is(err, io.EOF) { // an empty body that says it is compressed
-		out.Body = http.NoBody
-		_ = resp.Body.Close()
-	} else if err != nil {
-		_ = resp.Body.Close()
-		return nil, &NetworkError{Code: "ERR_BAD_RESPONSE", Cause: err}
-	} else {
-		out.Body = &unzipped{zip, resp.Body}
-	}
-	out.Header = out.Header.Clone()
-	out.Header.Del("Content-Encoding")
-	out.Header.Del("Content-Length")
-	return out, nil
-}
-
-type unzipped struct {
-	*gzip.Reader
-	inner io.Closer
-}
-
-func (u *unzipped) Close() error { return errors.Join(u.Reader.Close(), u.inner.Close()) }
-
-// authorization is the header that follows from the credentials' mode.
-func authorization(c causeway.Credentials) (string, error) {
-	m, ok := auth.For(c.Type())
-	if !ok {
-		return "", causeway.Errorf(http.StatusBadRequest, "unsupported_auth", "calls with credentials of type %s are not supported yet", c.Type())
-	}
-	return m.Header(c)
-}
-
-// scope gives the provider's templates their values.
-func (p *Proxy) scope(c *causeway.Connection) *providers.Scope {
-	metadata := func() any {
-		var m map[string]any
-		if unmarshal(c.Metadata, &m) != nil {
-			return nil
-		}
-		return m
-	}
-	return &providers.Scope{Now: p.Now(), Random: uuid.NewString(), Get: func(name string) (any, bool) {
-		switch name {
-		case "connectionConfig":
-			return c.Config, true
-		case "metadata":
-			return metadata(), true
-		case "credentials":
-			return map[string]any(c.Credentials), true
-		case "accessToken":
-			v, ok := c.Credentials["access_token"]
-			return v, ok
-		default:
-			v, ok := c.Credentials[name]
-			return v, ok
-		}
-	}}
+	a.call.Connection = fresh
+	return true
 }

@@ -1,7 +1,8 @@
 package proxy
 
 import (
-	"math"
+	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,132 +15,229 @@ import (
 const (
 	firstBackOff   = 3 * time.Second
 	longestBackOff = 10 * time.Minute
-	// moment is the number from which a wait is a moment in seconds since 1970, and not a number of seconds to wait.
-	moment = 1e9
+	// maxErrorBody is how much of an error's body is searched for a wait.
+	maxErrorBody = 64 << 10
 )
 
-// again says whether an attempt is followed by another, and after which wait.
-func (p *Proxy) again(provider *providers.Provider, call *Call, resp *Response, err error, n int, waited time.Duration) (bool, time.Duration) {
-	if n >= call.Retries || !p.retryable(provider, call, resp, err) {
-		return false, 0
+// decision says whether another attempt follows, why, and after which wait.
+type decision struct {
+	again  bool
+	reason string
+	wait   time.Duration
+}
+
+var final = decision{reason: "not_retryable"}
+
+// decide judges an attempt. Beyond the cap of waits the answer is given at once, with the provider's own headers.
+func (p *Proxy) decide(ctx context.Context, provider *providers.Provider, call *Call, resp *Response, err error, n int, waited time.Duration) decision {
+	if n >= call.Retries || ctx.Err() != nil || err == nil && resp.Status < 300 {
+		return final
 	}
-	wait := p.wait(provider, call, resp, n)
+	d := p.judge(&provider.Proxy.Retry, call, resp, err, n)
 	limit := p.WaitAPI - waited
 	if call.Script {
 		limit = p.WaitScript
 	}
-	if wait > limit {
-		return false, 0 // nobody waits so long: the answer is given at once, with the provider's own headers
+	if d.again && d.wait > limit {
+		return decision{reason: "wait_too_long", wait: d.wait}
 	}
-	return true, wait
+	return d
 }
 
-func (p *Proxy) retryable(provider *providers.Provider, call *Call, resp *Response, err error) bool {
+func (p *Proxy) judge(rules *providers.Retry, call *Call, resp *Response, err error, n int) decision {
 	if err != nil {
-		network, ok := asNetwork(err)
-		return ok && retryableCodes[network.Code]
-	}
-	status := resp.Status
-	if status < 300 {
-		return false
-	}
-	if slices.Contains(call.RetryOn, status) {
-		return true
-	}
-	rules := provider.Proxy.Retry
-	if len(rules.Codes) > 0 {
-		if slices.ContainsFunc(rules.Codes, func(rule string) bool { return matches(rule, status) }) {
-			return true
+		if network, ok := err.(*NetworkError); !ok || !retryableCodes[network.Code] { //nolint:errorlint // send returns it as it is
+			return final
 		}
-	} else if status >= 500 || status == http.StatusTooManyRequests {
-		return true
+		return decision{again: true, reason: "network_error", wait: backOff(n)}
 	}
-	// Some providers say "slow down" with a status that means something else as well. It counts only together with a header that says so.
-	if status == http.StatusForbidden {
-		if rules.Remaining != "" && resp.Header.Get(rules.Remaining) == "0" {
-			return true
-		}
-		return slices.ContainsFunc(rules.After, func(h string) bool { return resp.Header.Get(h) != "" })
+	var errorBody []byte
+	if resp.Status >= 400 && (rules.InBody != nil || slices.ContainsFunc(rules.RateLimits, func(l providers.RateLimit) bool { return l.Status == resp.Status && l.Body != nil })) {
+		errorBody = peek(resp, maxErrorBody)
 	}
-	return false
+	reason, least := retryReason(rules, call.RetryOn, resp.Status, resp.Header, errorBody)
+	if reason == "" {
+		return final
+	}
+	d := decision{again: true, reason: reason}
+	if wait, from, ok := p.told(rules, call, resp.Header, errorBody); ok {
+		d.wait, d.reason = wait, from
+		return d
+	}
+	d.wait = max(backOff(n), least)
+	return d
 }
 
-// matches compares a status with "403", "5xx" or "500-502".
-func matches(rule string, status int) bool {
-	if low, high, ok := strings.Cut(rule, "-"); ok {
-		from, err1 := strconv.Atoi(low)
-		to, err2 := strconv.Atoi(high)
-		return err1 == nil && err2 == nil && status >= from && status <= to
-	}
-	if family, ok := strings.CutSuffix(rule, "xx"); ok {
-		return strconv.Itoa(status/100) == family
-	}
-	return rule == strconv.Itoa(status)
-}
-
-// wait is how long to wait before the next attempt: what the caller's headers say, else the provider's, else longer each time.
-func (p *Proxy) wait(provider *providers.Provider, call *Call, resp *Response, n int) time.Duration {
-	if resp != nil {
-		for _, from := range []struct{ at, after []string }{{call.RetryAt, call.RetryAfter}, {provider.Proxy.Retry.At, provider.Proxy.Retry.After}} {
-			if wait, ok := p.longest(resp.Header, from.at, from.after); ok {
-				return wait
+// retryReason says why an answer is worth another attempt, and the least wait that this reason asks for; "": it isn't.
+func retryReason(rules *providers.Retry, retryOn []int, status int, h http.Header, body []byte) (reason string, least time.Duration) {
+	if rules.Codes != nil {
+		for _, c := range rules.Codes {
+			if status >= c.From && status <= c.To {
+				return "provider_error_code_" + c.Text, 0
 			}
 		}
 	}
-	return min(time.Duration(float64(firstBackOff)*math.Pow(2, float64(n))), longestBackOff)
+	for _, l := range rules.RateLimits {
+		if l.Status == status && (l.Header == "" || h.Get(l.Header) != "") && (l.Body == nil || l.Body.Match(body)) {
+			return "rate_limit", time.Duration(l.WaitSec) * time.Second
+		}
+	}
+	if rules.Codes == nil && (status >= 500 || status == http.StatusTooManyRequests || status == http.StatusUnauthorized) {
+		return "status_code_" + strconv.Itoa(status), 0
+	}
+	if slices.Contains(retryOn, status) {
+		return "retry_on_" + strconv.Itoa(status), 0
+	}
+	// A header that is on every answer says nothing about a page that isn't there: it counts only with a status that can mean a limit.
+	if rules.Remaining != "" && h.Get(rules.Remaining) == "0" {
+		switch status {
+		case http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+			return "remaining", 0
+		}
+	}
+	return "", 0
 }
 
-func (p *Proxy) longest(h http.Header, at, after []string) (longest time.Duration, found bool) {
-	consider := func(values []string, read func(string) (time.Duration, bool)) {
-		for _, v := range values {
-			if wait, ok := read(v); ok {
-				found, longest = true, max(longest, wait)
+// told is the wait that somebody asks for: the caller's headers, the provider's, the standard one, the error's body.
+func (p *Proxy) told(rules *providers.Retry, call *Call, h http.Header, body []byte) (wait time.Duration, from string, ok bool) {
+	if wait, ok := longest(h, call.RetryAt, p.until); ok {
+		return wait, "custom_at", true
+	}
+	if wait, ok := longest(h, call.RetryAfter, p.after); ok {
+		return wait, "custom_after", true
+	}
+	// A reset time stands on answers of every kind; with calls remaining it isn't what stopped this one.
+	left := rules.Remaining != "" && h.Get(rules.Remaining) != "" && h.Get(rules.Remaining) != "0"
+	if wait, ok := longest(h, rules.At, p.until); ok && !left {
+		return wait, "preconfigured_at", true
+	}
+	if wait, ok := longest(h, rules.After, p.after); ok {
+		return wait, "preconfigured_after", true
+	}
+	if wait, ok := p.inBody(rules.InBody, body); ok {
+		return wait, "preconfigured_in_body:" + map[bool]string{true: "at", false: "after"}[rules.InBody.At], true
+	}
+	if wait, ok := longest(h, []string{"Retry-After"}, p.after); ok { // RFC 9110 §10.2.3
+		return wait, "retry_after", true
+	}
+	return 0, "", false
+}
+
+// longest reads all lines of all headers; several waits: the longest.
+func longest(h http.Header, names []string, read func(string) (time.Duration, bool)) (wait time.Duration, found bool) {
+	for _, name := range names {
+		for _, v := range h.Values(name) {
+			if w, ok := read(v); ok {
+				found, wait = true, max(wait, w)
 			}
 		}
 	}
-	for _, name := range at {
-		consider(h.Values(name), p.until)
-	}
-	for _, name := range after {
-		consider(h.Values(name), p.after)
-	}
-	return longest, found
+	return wait, found
 }
 
-// after reads Retry-After in the shapes in which it comes: seconds, also broken ones and with a unit, a moment as a number, or a date.
+func (p *Proxy) inBody(rule *providers.InBody, body []byte) (time.Duration, bool) {
+	if rule == nil || len(body) == 0 {
+		return 0, false
+	}
+	var v any
+	if json.Unmarshal(body, &v) != nil {
+		return 0, false
+	}
+	for _, name := range rule.Path {
+		switch at := v.(type) {
+		case map[string]any:
+			v = at[name]
+		case []any:
+			i, err := strconv.Atoi(name)
+			if err != nil || i < 0 || i >= len(at) {
+				return 0, false
+			}
+			v = at[i]
+		default:
+			return 0, false
+		}
+	}
+	text, ok := v.(string)
+	if !ok {
+		return 0, false
+	}
+	found := rule.Value.FindStringSubmatch(text)
+	if len(found) < 2 {
+		return 0, false
+	}
+	if rule.At {
+		return p.until(found[1])
+	}
+	return p.after(found[1])
+}
+
+func backOff(n int) time.Duration {
+	if n > 8 {
+		return longestBackOff
+	}
+	return min(firstBackOff<<n, longestBackOff)
+}
+
+// after reads a wait in the shapes in which it comes: seconds, also with a fraction or a unit, a moment as a number (above 10⁹), or a date.
 // Anything else, and what is negative or past, says nothing.
 func (p *Proxy) after(text string) (time.Duration, bool) {
 	text = strings.TrimSpace(text)
-	if n, err := strconv.ParseFloat(strings.TrimSuffix(text, "s"), 64); err == nil {
-		switch {
-		case n < 0 || math.IsNaN(n) || math.IsInf(n, 0):
-			return 0, false
-		case n >= moment:
-			return p.until(text)
-		default:
-			return time.Duration(n * float64(time.Second)), true
-		}
+	unit, number := time.Second, text
+	if rest, ok := strings.CutSuffix(text, "ms"); ok {
+		unit, number = time.Millisecond, rest
+	} else if rest, ok := strings.CutSuffix(text, "s"); ok {
+		number = rest
 	}
-	return p.until(text)
+	n, ok := plainNumber(strings.TrimSpace(number))
+	switch {
+	case !ok:
+		return p.until(text)
+	case n >= 1e9 && number == text:
+		return p.until(text)
+	case n >= 1e9:
+		return 0, false
+	}
+	return time.Duration(n * float64(unit)), true
 }
 
 // until reads a moment: seconds or milliseconds since 1970, or a date.
 func (p *Proxy) until(text string) (time.Duration, bool) {
 	text = strings.TrimSpace(text)
 	var at time.Time
-	if n, err := strconv.ParseFloat(text, 64); err == nil {
-		if n > 1e11 { // in seconds that would be the year 5138
+	if n, ok := plainNumber(text); ok {
+		const year1971 = 365 * 24 * 3600 * 1000 // as milliseconds; as seconds it lies in the year 2969
+		switch {
+		case n >= 1e15:
+			return 0, false
+		case n > year1971:
 			at = time.UnixMilli(int64(n))
-		} else {
+		default:
 			at = time.UnixMilli(int64(n * 1000))
 		}
-	} else if t, err := http.ParseTime(text); err == nil {
-		at = t
-	} else if t, err := time.Parse(time.RFC3339, text); err == nil {
-		at = t
-	} else {
+	} else if at, ok = date(text); !ok {
 		return 0, false
 	}
 	wait := at.Sub(p.Now())
 	return wait, wait > 0
+}
+
+// plainNumber is a decimal number without sign, exponent or name.
+func plainNumber(text string) (float64, bool) {
+	if text == "" || strings.Trim(text, "0123456789.") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	return n, err == nil
+}
+
+func date(text string) (time.Time, bool) {
+	if at, err := http.ParseTime(text); err == nil {
+		return at, true
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.RFC1123Z} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
 }

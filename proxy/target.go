@@ -1,14 +1,12 @@
 package proxy
 
 import (
-	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	causeway "github.com/causeway-dev/causeway"
+	"github.com/causeway-dev/causeway/auth"
 	"github.com/causeway-dev/causeway/egress"
 	"github.com/causeway-dev/causeway/providers"
 )
@@ -16,200 +14,108 @@ import (
 // target is what one attempt sends: everything is rendered anew for each, with the values of its moment.
 type target struct {
 	url      *url.URL // its Opaque is the path as it goes out
+	public   string   // the URL without the query parameters that the provider's entry adds, for the log
 	header   http.Header
-	own      map[string]bool // names of headers that carry what belongs to this origin only
+	own      []string // names of headers that carry what belongs to this origin only, in canonical form
 	body     []byte
+	foreign  []byte // the body for another origin: without what the provider's entry adds
 	redactor *causeway.Redactor
 }
 
 func (p *Proxy) target(provider *providers.Provider, call *Call) (*target, error) {
-	scope := p.scope(call.Connection)
-	base, err := p.base(provider, call, scope)
+	facts := &facts{method: call.Method, endpoint: call.Endpoint, contentType: call.Header.Get("Content-Type")}
+	scope := p.scope(call, nil)
+	block := &provider.Proxy
+	if len(provider.IntegrationConfig) > 0 && call.Integration != nil {
+		block = configured(provider, call.Integration)
+	}
+	base, err := p.base(provider, block, call, scope)
 	if err != nil {
 		return nil, err
 	}
-	t := &target{own: map[string]bool{}, redactor: causeway.NewRedactor(call.Connection.Credentials)}
-	if t.url, err = p.url(provider, call, scope, base); err != nil {
+	t := &target{}
+	if t.url, t.public, err = join(block, call, scope, base); err != nil {
 		return nil, err
 	}
-	if err := t.headers(provider, call, scope); err != nil {
+	if err := p.Client.Policy().CheckURL(t.url); err != nil {
+		return nil, refusal(err, call)
+	}
+	t.foreign = call.Body
+	if t.body, err = body(block, call, scope); err != nil {
 		return nil, err
 	}
-	t.body, err = body(provider, call, scope)
-	return t, err
+	facts.url, facts.body = t.url, t.body
+	headerScope := p.scope(call, facts)
+	headerScope.Now, headerScope.Random = scope.Now, scope.Random
+	return t, t.headers(provider, block, call, headerScope)
 }
 
-// base chooses the base URL: the caller's, one that only the running platform knows, or the provider's.
-func (p *Proxy) base(provider *providers.Provider, call *Call, scope *providers.Scope) (string, error) {
-	switch {
-	case call.BaseURLOverride != "" && p.NoBaseURLOverride:
-		return "", causeway.Errorf(http.StatusBadRequest, "base_url_override_disabled", "base URLs of callers are switched off (proxy.base_url_override)")
-	case call.BaseURLOverride != "":
-		text, resolved := providers.Compile(call.BaseURLOverride).Plain(scope)
-		if !resolved {
-			return "", causeway.Errorf(http.StatusBadRequest, "missing_api_url", "the base URL needs a value that the connection has not")
+// configured is the provider's block with what an integration says of its own API: base URL and place of the key.
+func configured(provider *providers.Provider, i *causeway.Integration) *providers.Proxy {
+	block := provider.Proxy
+	get := func(name string) string {
+		if v := i.Config[name]; v != "" {
+			return v
 		}
-		return text, nil
-	case p.BaseURLs[provider.Name] != "" && call.Connection.Config["baseUrl"] == nil:
-		return p.BaseURLs[provider.Name], nil
-	case provider.Proxy.BaseURL == nil:
-		return "", causeway.Errorf(http.StatusBadRequest, "unsupported_provider", "provider %s has no base URL: give one", provider.Name)
-	default:
-		text, resolved := provider.Proxy.BaseURL.Fallback(scope)
-		if !resolved || text == "" {
-			return "", causeway.Errorf(http.StatusBadRequest, "missing_api_url", "the base URL of provider %s needs a value that the connection has not: %s", provider.Name, strings.Join(provider.Proxy.BaseURL.Placeholders(), ", "))
-		}
-		return text, nil
+		return i.Secrets.Custom[name]
 	}
-}
-
-// url joins base and endpoint by one slash and keeps the endpoint's bytes.
-func (p *Proxy) url(provider *providers.Provider, call *Call, scope *providers.Scope, base string) (*url.URL, error) {
-	endpoint := call.Endpoint
-	if strings.Contains(endpoint, "${") {
-		rendered, resolved := providers.Compile(endpoint).Plain(scope)
-		if !resolved {
-			return nil, causeway.Errorf(http.StatusBadRequest, "missing_api_url", "the endpoint needs a value that the connection has not")
-		}
-		endpoint = rendered
+	if base := get("baseUrl"); base != "" {
+		block.BaseURL = providers.Compile(base)
 	}
-	endpoint = strip(endpoint, base)
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.User != nil {
-		return nil, causeway.Errorf(http.StatusBadRequest, "missing_api_url", "the base URL is no http(s) URL")
+	name, value := get("keyName"), get("valueTemplate")
+	if name == "" || value == "" {
+		return &block
 	}
-	path, query, hasQuery := strings.Cut(endpoint, "?")
-	if i := strings.IndexByte(path, '#'); i >= 0 {
-		path = path[:i]
+	place := providers.NamedTemplate{Name: strings.ToLower(name), Value: providers.Compile(value), Secret: true}
+	if get("keyPlacement") == "query" {
+		place.Name = name
+		block.Query = append(append([]providers.NamedTemplate{}, block.Query...), place)
+	} else {
+		block.Headers = append(append([]providers.NamedTemplate{}, block.Headers...), place)
 	}
-	full := strings.TrimRight(u.EscapedPath(), "/")
-	switch {
-	case path == "":
-	case strings.HasPrefix(path, "/"):
-		full += path
-	default:
-		full += "/" + path
-	}
-	if full == "" {
-		full = "/"
-	}
-	if i := strings.IndexByte(query, '#'); i >= 0 {
-		query = query[:i]
-	}
-	parts := []string{}
-	for _, part := range []string{u.RawQuery, query} {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
-	query, err = withParams(strings.Join(parts, "&"), call.Params)
-	if err != nil {
-		return nil, err
-	}
-	for _, pair := range provider.Proxy.Query {
-		if value, resolved := pair.Value.Value(scope); resolved {
-			query = appendQuery(query, url.QueryEscape(pair.Name)+"="+url.QueryEscape(value))
-		}
-	}
-	out := &url.URL{Scheme: strings.ToLower(u.Scheme), Host: u.Host, Opaque: opaque(u, full), RawQuery: query, ForceQuery: hasQuery && query == ""}
-	if err := p.Client.Policy().CheckURL(out); err != nil {
-		return nil, denied(err, call)
-	}
-	return out, nil
-}
-
-// opaque is a path as it goes out. One that begins with two slashes would be read as a host, so the whole URL stands before it.
-func opaque(u *url.URL, path string) string {
-	if strings.HasPrefix(path, "//") {
-		return "//" + u.Host + path
-	}
-	return path
-}
-
-// full is the URL in its usual form, for comparing and resolving.
-func full(u *url.URL) *url.URL {
-	if u.Opaque == "" {
-		return u
-	}
-	path := strings.TrimPrefix(u.Opaque, "//"+u.Host)
-	if out, err := url.Parse(u.Scheme + "://" + u.Host + path); err == nil {
-		out.RawQuery = u.RawQuery
-		return out
-	}
-	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/", RawQuery: u.RawQuery}
-}
-
-// strip removes the base URL from an endpoint that repeats it, once and at a real boundary only.
-func strip(endpoint, base string) string {
-	base = strings.TrimRight(base, "/")
-	rest, ok := strings.CutPrefix(endpoint, base)
-	if !ok || base == "" {
-		return endpoint
-	}
-	if rest == "" || rest[0] == '/' || rest[0] == '?' || rest[0] == '#' {
-		return rest
-	}
-	return endpoint
-}
-
-// withParams sets parameters one by one: a name that is there already is replaced.
-func withParams(query string, params [][2]string) (string, error) {
-	for _, p := range params {
-		if p[0] == "" { // a text that is appended as it is
-			if query != "" {
-				return "", causeway.Errorf(http.StatusBadRequest, "invalid_query_params", "params can't be a text when the endpoint has a query already")
-			}
-			query = strings.TrimPrefix(p[1], "?")
-			continue
-		}
-		name := url.QueryEscape(p[0])
-		var kept []string
-		for part := range strings.SplitSeq(query, "&") {
-			key, _, _ := strings.Cut(part, "=")
-			if decoded, err := url.QueryUnescape(key); part != "" && (err != nil || decoded != p[0]) {
-				kept = append(kept, part)
-			}
-		}
-		query = appendQuery(strings.Join(kept, "&"), name+"="+url.QueryEscape(p[1]))
-	}
-	return query, nil
-}
-
-func appendQuery(query, part string) string {
-	if query == "" {
-		return part
-	}
-	return query + "&" + part
+	return &block
 }
 
 // refused are headers that a caller can't set: they belong to the connection or to the framing of the message.
 var refused = map[string]bool{
-	"host": true, "content-length": true, "transfer-encoding": true, "connection": true, "keep-alive": true, "te": true, "trailer": true, "upgrade": true,
-	"proxy-authorization": true, "proxy-connection": true, "expect": true,
+	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Connection": true, "Keep-Alive": true, "Te": true, "Trailer": true,
+	"Upgrade": true, "Proxy-Authorization": true, "Proxy-Connection": true, "Proxy-Authenticate": true, "Expect": true, "Http2-Settings": true,
 }
 
+// accepted are the codings that send.go opens.
+const accepted = "gzip, deflate"
+
 // headers puts the mode's default first, then the provider's, then the caller's, which win but for the client's identification.
-func (t *target) headers(provider *providers.Provider, call *Call, scope *providers.Scope) error {
-	t.header = http.Header{}
-	value, err := authorization(call.Connection.Credentials)
+func (t *target) headers(provider *providers.Provider, block *providers.Proxy, call *Call, scope *providers.Scope) error {
+	t.header = make(http.Header, 8)
+	value, err := authorization(call.Connection.Credentials, block)
 	if err != nil {
 		return err
 	}
 	if value != "" {
-		t.set("authorization", value)
+		t.set("Authorization", value, true)
 	}
-	for _, pair := range provider.Proxy.Headers {
-		value, resolved := pair.Value.Value(scope)
-		if !resolved && pair.Value.Mentions("connectionConfig") {
+	agent := ""
+	for i := range block.Headers {
+		h := &block.Headers[i]
+		value, resolved := h.Value.Value(scope)
+		if !resolved {
+			continue // half a header is worse than none
+		}
+		name := http.CanonicalHeaderKey(h.Name)
+		t.set(name, value, h.Secret || h.NeedsConfig)
+		if name == "User-Agent" {
+			agent = value
+		}
+	}
+	for name, values := range call.Header {
+		name = http.CanonicalHeaderKey(name)
+		if refused[name] || len(values) == 0 {
 			continue
 		}
-		t.set(pair.Name, value)
-	}
-	agent := t.header.Get("User-Agent")
-	for name, values := range call.Header {
-		if !refused[strings.ToLower(name)] {
-			t.header[http.CanonicalHeaderKey(name)] = values
-			t.own[strings.ToLower(name)] = secretHeader(name)
+		t.header[name] = values
+		if secretHeader(name) {
+			t.own = append(t.own, name)
 		}
 	}
 	if agent != "" {
@@ -217,46 +123,92 @@ func (t *target) headers(provider *providers.Provider, call *Call, scope *provid
 	} else if t.header.Get("User-Agent") == "" {
 		t.header.Set("User-Agent", "causeway")
 	}
-	if t.header.Get("Accept-Encoding") == "" {
-		t.header.Set("Accept-Encoding", "gzip")
+	if len(t.header["Accept-Encoding"]) == 0 {
+		t.header["Accept-Encoding"] = []string{accepted}
+	}
+	if len(t.body) > 0 && len(t.header["Content-Type"]) == 0 && len(call.Body) == 0 {
+		t.header.Set("Content-Type", "application/json") // the body is made of the provider's fields alone
+	}
+	for name, values := range t.header {
+		if !validHeader(name, values) {
+			return causeway.Errorf(http.StatusBadRequest, "invalid_headers", "header %q of provider %s holds what no header may hold", name, provider.Name)
+		}
 	}
 	return nil
 }
 
-// set sets a header of ours: it belongs to this origin.
-func (t *target) set(name, value string) {
-	t.header.Set(name, value)
-	t.own[strings.ToLower(name)] = true
+// authorization is the default header of the credentials' mode. Two-step logins whose headers carry the token themselves have none.
+func authorization(c causeway.Credentials, block *providers.Proxy) (string, error) {
+	m, ok := auth.For(c.Type())
+	if !ok {
+		return "", causeway.Errorf(http.StatusBadRequest, "unsupported_auth", "calls with credentials of type %s are not supported yet", c.Type())
+	}
+	if c.Type() == causeway.AuthTwoStep && block.SuppressBearer {
+		return "", nil
+	}
+	value, err := m.Header(c)
+	if err != nil {
+		return "", causeway.Errorf(http.StatusBadRequest, "unsupported_auth", "%s", err.Error()).WithCause(err)
+	}
+	return value, nil
+}
+
+// set sets a header of ours.
+func (t *target) set(name, value string, own bool) {
+	t.header[name] = []string{value}
+	if own {
+		t.own = append(t.own, name)
+	}
 }
 
 func secretHeader(name string) bool {
 	return (&causeway.Redactor{}).Header(name, "x") == causeway.Redacted
 }
 
-// plain leaves out what must not go to another origin: every header that the platform has set for the connection, and the caller's
-// credentials.
-func (t *target) plain(h http.Header) http.Header {
-	out := h.Clone()
-	for name, own := range t.own {
-		if own && name != "accept" && name != "user-agent" {
-			out.Del(name)
+func validHeader(name string, values []string) bool {
+	if name == "" || strings.ContainsAny(name, " \t\r\n:\x00") {
+		return false
+	}
+	for _, v := range values {
+		if strings.ContainsAny(v, "\r\n\x00") {
+			return false
 		}
+	}
+	return true
+}
+
+// forStrangers leaves out what must not go to another origin: what the platform has set for the connection, the caller's own credentials,
+// and whatever else holds one of the connection's secrets.
+func (t *target) forStrangers(h http.Header, c causeway.Credentials) http.Header {
+	out := h.Clone()
+	for _, name := range t.own {
+		out.Del(name)
 	}
 	for _, name := range []string{"Authorization", "Cookie", "Proxy-Authorization"} {
 		out.Del(name)
 	}
-	return out
-}
-
-func without(h http.Header, names ...string) http.Header {
-	out := h.Clone()
-	for _, n := range names {
-		out.Del(n)
+	r := t.redact(c)
+	for name, values := range out {
+		for _, v := range values {
+			if r.Text(v) != v {
+				out.Del(name)
+				break
+			}
+		}
 	}
 	return out
 }
 
-func denied(err error, call *Call) error {
+// redact is the redactor of the connection, made when it is needed.
+func (t *target) redact(c causeway.Credentials) *causeway.Redactor {
+	if t.redactor == nil {
+		t.redactor = causeway.NewRedactor(c)
+	}
+	return t.redactor
+}
+
+// refusal turns the policy's verdict on a call's own URL into the caller's error.
+func refusal(err error, call *Call) error {
 	if !egress.IsDenied(err) {
 		return causeway.Errorf(http.StatusBadRequest, "missing_api_url", "the URL can't be called").WithCause(err)
 	}
@@ -265,32 +217,4 @@ func denied(err error, call *Call) error {
 		code = "base_url_override_not_allowed"
 	}
 	return causeway.Errorf(http.StatusBadRequest, code, "%s; egress.allow_private opens private addresses", err.Error()).WithCause(err)
-}
-
-func unmarshal(raw json.RawMessage, into any) error {
-	if len(raw) == 0 {
-		return errors.New("nothing")
-	}
-	return json.Unmarshal(raw, into)
-}
-
-// attempt is what the log shows of one try.
-func (t *target) attempt(call *Call, resp *Response, err error, n int, began time.Time, took, wait time.Duration) Attempt {
-	a := Attempt{Number: n + 1, Max: call.Retries + 1, Method: call.Method, URL: t.redactor.URL(full(t.url).String()), Request: t.redactor.Headers(t.header), Began: began, Took: took, Waits: wait}
-	for name, own := range t.own {
-		if own && name != "accept" && name != "user-agent" {
-			if _, there := a.Request[name]; there {
-				a.Request[name] = causeway.Redacted
-			}
-		}
-	}
-	if resp != nil {
-		a.Status, a.Response = resp.Status, t.redactor.Headers(resp.Header)
-	}
-	if network, ok := errors.AsType[*NetworkError](err); ok {
-		a.Code = network.Code
-	} else if err != nil {
-		a.Code = causeway.ErrorCode(err)
-	}
-	return a
 }
