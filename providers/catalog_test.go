@@ -119,7 +119,9 @@ dated: { display_name: 2024-01-02, auth_mode: NONE, docs: x }
 
 func TestAReloadTakesTheNewFileAndKeepsTheOldOneWhenItIsBroken(t *testing.T) {
 	folder := t.TempDir()
-	write := func(text string) { require.NoError(t, os.WriteFile(filepath.Join(folder, "a.yaml"), []byte(text), 0o600)) }
+	write := func(text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, "a.yaml"), []byte(text), 0o600))
+	}
 	write(`a: { display_name: One, auth_mode: NONE, docs: x }`)
 	c, err := providers.Load(folder)
 	require.NoError(t, err)
