@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -48,7 +49,8 @@ type Deps struct {
 // Server answers the public interface.
 type Server struct {
 	Deps
-	engine *gin.Engine
+	engine  *gin.Engine
+	buffers sync.Pool // of proxied bodies
 }
 
 // New builds the server with its whole route table.

@@ -1,16 +1,18 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	causeway "github.com/causeway-dev/causeway"
-	"github.com/causeway-dev/causeway/egress"
 	"github.com/causeway-dev/causeway/proxy"
 	"github.com/causeway-dev/causeway/script"
 )
@@ -18,16 +20,23 @@ import (
 // Proxy makes a call of a script with a connection's credentials, which the script never sees. Another connection is looked up inside the
 // run's environment only.
 func (h *Host) Proxy(ctx context.Context, run *script.Run, q script.ProxyRequest, body []byte) (script.HTTPAnswer, []byte, error) {
-	c, err := h.connection(ctx, run, q.IntegrationKey, q.ConnectionID)
+	read := func(ctx context.Context) (*causeway.Connection, error) {
+		return h.connection(ctx, run, q.IntegrationKey, q.ConnectionID)
+	}
+	c, err := read(ctx)
 	if errors.Is(err, causeway.ErrNotFound) {
 		return script.HTTPAnswer{}, nil, &script.CallError{Code: "failed_to_get_connection", Message: "there is no such connection in this environment"}
 	}
 	if err != nil {
 		return script.HTTPAnswer{}, nil, err
 	}
+	i, err := h.Store.Integration(ctx, run.EnvironmentID, c.IntegrationKey)
+	if err != nil {
+		return script.HTTPAnswer{}, nil, err
+	}
 	call := proxy.Call{
-		Connection: c, Method: strings.ToUpper(q.Method), Endpoint: q.Endpoint, BaseURLOverride: q.BaseURLOverride, Header: header(q.Headers), Body: body,
-		Retries: q.Retries, RetryOn: q.RetryOn, ForwardHeadersOnRedirect: q.ForwardHeadersOnRedirect, Script: true,
+		Connection: c, Integration: i, Again: read, Method: verb(q.Method), Endpoint: q.Endpoint, BaseURLOverride: q.BaseURLOverride, Header: header(q.Headers),
+		Body: body, Retries: q.Retries, RetryOn: q.RetryOn, ForwardHeadersOnRedirect: q.ForwardHeadersOnRedirect, Script: true,
 		Attempted: func(a proxy.Attempt) { h.Logs.Message(a.Message(run.EnvironmentID, run.OperationID)) },
 	}
 	for _, p := range q.Params {
@@ -45,6 +54,13 @@ func (h *Host) Proxy(ctx context.Context, run *script.Run, q script.ProxyRequest
 		return script.HTTPAnswer{}, nil, callError(err)
 	}
 	return h.answer(resp)
+}
+
+func verb(method string) string {
+	if method == "" {
+		return http.MethodGet
+	}
+	return strings.ToUpper(method)
 }
 
 // contentType says what a body is when the script's headers don't.
@@ -87,24 +103,47 @@ func (h *Host) connection(ctx context.Context, run *script.Run, integrationKey, 
 func (h *Host) answer(resp *proxy.Response) (script.HTTPAnswer, []byte, error) {
 	defer func() { _ = resp.Body.Close() }()
 	limit := int64(h.ResponseBytes)
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err != nil {
-		return script.HTTPAnswer{}, nil, &script.CallError{Code: "ECONNRESET", Network: true, Message: "the provider's answer breaks off", Cause: err}
+	if limit <= 0 {
+		limit = script.MaxBody
 	}
-	if int64(len(body)) > limit {
-		return script.HTTPAnswer{}, nil, &script.CallError{Code: "script_response_too_large", Message: fmt.Sprintf("the answer is larger than %d bytes", limit)}
+	large := &script.CallError{Code: "script_response_too_large", Message: fmt.Sprintf("the answer is larger than %d bytes", limit)}
+	if resp.Length > limit {
+		return script.HTTPAnswer{}, nil, large
 	}
-	return script.HTTPAnswer{Status: resp.Status, StatusText: http.StatusText(resp.Status), Headers: pairs(resp.Header), URL: resp.URL}, body, nil
+	var body bytes.Buffer
+	if resp.Length > 0 {
+		body.Grow(int(resp.Length) + bytes.MinRead) // what it needs to see the end without growing
+	}
+	if _, err := body.ReadFrom(io.LimitReader(resp.Body, limit+1)); err != nil {
+		return script.HTTPAnswer{}, nil, &script.CallError{Code: proxy.NetworkCode(err), Network: true, Message: "the provider's answer breaks off", Cause: err}
+	}
+	if int64(body.Len()) > limit {
+		return script.HTTPAnswer{}, nil, large
+	}
+	return script.HTTPAnswer{Status: resp.Status, StatusText: http.StatusText(resp.Status), Headers: pairs(resp.Header), URL: resp.URL}, body.Bytes(), nil
 }
 
+// pairs are header lines, sorted by name so that a journal of the same answer is the same. Values outside UTF-8 are taken for Latin-1, as
+// Node does.
 func pairs(h http.Header) []script.Pair {
 	out := make([]script.Pair, 0, len(h))
-	for name, values := range h {
-		for _, v := range values {
-			out = append(out, script.Pair{strings.ToLower(name), strings.ToValidUTF8(v, "\uFFFD")})
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for _, v := range h[name] {
+			out = append(out, script.Pair{strings.ToLower(name), latin1(v)})
 		}
 	}
 	return out
+}
+
+func latin1(v string) string {
+	if utf8.ValidString(v) {
+		return v
+	}
+	runes := make([]rune, len(v))
+	for i := range len(v) {
+		runes[i] = rune(v[i])
+	}
+	return string(runes)
 }
 
 // callError is a call that brought no answer, as a script sees it.
@@ -116,73 +155,4 @@ func callError(err error) error {
 		return &script.CallError{Code: e.Code, Message: e.Message, Cause: e.Cause} // a mistake of the call's configuration
 	}
 	return err
-}
-
-// Fetch makes a plain call without credentials. Every hop passes the egress policy, and leaving the origin drops credentials.
-func (h *Host) Fetch(ctx context.Context, run *script.Run, q script.FetchRequest, body []byte) (script.HTTPAnswer, []byte, error) {
-	at, err := h.Egress.Policy().Check(q.URL)
-	if err != nil {
-		return script.HTTPAnswer{}, nil, notAllowed(err)
-	}
-	method, headers := strings.ToUpper(q.Method), header(q.Headers)
-	if method == "" {
-		method = http.MethodGet
-	}
-	most := h.Egress.Policy().MaxRedirects()
-	if q.MaxRedirects > 0 {
-		most = min(most, q.MaxRedirects)
-	}
-	for hop := 0; ; hop++ {
-		req, err := http.NewRequestWithContext(ctx, method, at.String(), strings.NewReader(string(body)))
-		if err != nil {
-			return script.HTTPAnswer{}, nil, &script.CallError{Code: "url_not_allowed", Message: "the request can't be made"}
-		}
-		req.Header = headers.Clone()
-		resp, err := h.Egress.Do(req)
-		if err != nil {
-			return script.HTTPAnswer{}, nil, notAllowed(err)
-		}
-		location, redirected, err := egress.RedirectLocation(at, resp)
-		if err != nil {
-			_ = resp.Body.Close()
-			return script.HTTPAnswer{}, nil, actionError("invalid_redirect", "the answer redirects to something that is no URL")
-		}
-		if !redirected {
-			return h.answer(&proxy.Response{Status: resp.StatusCode, Header: resp.Header, Body: resp.Body, URL: plainURL(at)})
-		}
-		_ = resp.Body.Close()
-		if hop == most {
-			return script.HTTPAnswer{}, nil, actionError("too_many_redirects", fmt.Sprintf("more than %d redirects", most))
-		}
-		next, keep := egress.RedirectMethod(resp.StatusCode, method)
-		if method = next; !keep {
-			body = nil
-			headers.Del("Content-Type")
-			headers.Del("Content-Length")
-		}
-		if !egress.SameOrigin(at, location) {
-			for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie"} {
-				headers.Del(name)
-			}
-		}
-		at = location
-	}
-}
-
-func plainURL(u *url.URL) string {
-	c := *u
-	c.User, c.RawQuery, c.Fragment = nil, "", ""
-	return c.String()
-}
-
-// notAllowed tells a refusal of the policy, which arrives as an ActionError, from a network failure.
-func notAllowed(err error) error {
-	if egress.IsDenied(err) {
-		return actionError("url_not_allowed", err.Error())
-	}
-	return &script.CallError{Code: "ECONNREFUSED", Network: true, Message: "the address could not be reached", Cause: err}
-}
-
-func actionError(code, message string) error {
-	return &script.CallError{Code: code, Message: message, Action: true, Body: []byte(fmt.Sprintf(`{"code":%q,"message":%q}`, code, message))}
 }

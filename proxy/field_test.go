@@ -514,6 +514,10 @@ func TestNetworkFailuresHaveTheirCodes(t *testing.T) {
 	assert.Equal(t, "ECONNRESET", code(call))
 	b.fake.Answer("/x", fakeapi.Answer{Raw: []byte("hello\r\n\r\n"), Close: true})
 	assert.Equal(t, "EPROTO", code(call))
+	for _, status := range []string{"050 Odd", "101 Switching Protocols"} {
+		b.fake.Answer("/x", fakeapi.Answer{Raw: []byte("HTTP/1.1 " + status + "\r\nContent-Length: 0\r\n\r\n"), Close: true})
+		assert.Equal(t, "EPROTO", code(call), status)
+	}
 	b.TimeoutAPI = 50 * time.Millisecond
 	b.fake.Answer("/x", fakeapi.Answer{Delay: time.Minute})
 	assert.Equal(t, "ETIMEDOUT", code(call))

@@ -98,6 +98,8 @@ type Response struct {
 	Body   io.ReadCloser
 	// Length of the body; -1: not known.
 	Length int64
+	// Stream: the provider didn't say how long its body is, so pieces of it may come one by one.
+	Stream bool
 	// URL is where it came from, without credentials. Scripts' calls only.
 	URL string
 }

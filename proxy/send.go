@@ -119,7 +119,11 @@ func without(h http.Header, names ...string) http.Header {
 // decoded makes the response: without what belongs to the connection, and with its body opened if it is compressed. Answers that have no
 // body by their nature stay as they are.
 func decoded(resp *http.Response, method string, at *url.URL, t *target, call *Call) (*Response, error) {
-	out := &Response{Status: resp.StatusCode, Header: safe(resp.Header), Body: resp.Body, Length: resp.ContentLength}
+	if resp.StatusCode < http.StatusOK || resp.StatusCode > 999 {
+		_ = resp.Body.Close()
+		return nil, &NetworkError{Code: "EPROTO", Cause: errors.New("the answer's status is no final one")}
+	}
+	out := &Response{Status: resp.StatusCode, Header: safe(resp.Header), Body: resp.Body, Length: resp.ContentLength, Stream: resp.ContentLength < 0}
 	if call.Script {
 		out.URL = t.public
 		if at != t.url {
