@@ -170,8 +170,8 @@ func (c *Catalog) read(ctx context.Context) ([]layer, error) {
 		layers = append(layers, layer{source: c.options.URL, text: text})
 	}
 	for _, l := range layers {
-		var any yaml.Node
-		if err := yaml.Unmarshal(l.text, &any); err != nil {
+		var doc yaml.Node
+		if err := yaml.Unmarshal(l.text, &doc); err != nil {
 			return nil, fmt.Errorf("catalog %s: %w", l.source, err)
 		}
 	}

@@ -78,11 +78,13 @@ func join(block *providers.Proxy, call *Call, scope *providers.Scope, base strin
 
 // splitBase takes a base URL apart and keeps the bytes of its path.
 func splitBase(base string) (scheme, host, path, query string, err error) {
-	bad := causeway.Errorf(http.StatusBadRequest, "missing_api_url", "the base URL is no http(s) URL")
+	bad := func(cause error) error {
+		return causeway.Errorf(http.StatusBadRequest, "missing_api_url", "the base URL is no http(s) URL").WithCause(cause)
+	}
 	base, _, _ = strings.Cut(strings.TrimSpace(base), "#")
 	scheme, rest, ok := strings.Cut(base, "://")
 	if !ok {
-		return "", "", "", "", bad
+		return "", "", "", "", bad(nil)
 	}
 	rest, query, _ = strings.Cut(rest, "?")
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
@@ -90,7 +92,7 @@ func splitBase(base string) (scheme, host, path, query string, err error) {
 	}
 	u, parseErr := url.Parse(scheme + "://" + rest)
 	if parseErr != nil || u.Host == "" || u.User != nil || strings.Contains(rest, "\\") {
-		return "", "", "", "", bad.WithCause(parseErr)
+		return "", "", "", "", bad(parseErr)
 	}
 	return u.Scheme, u.Host, path, query, nil // url.Parse lowers the scheme
 }
