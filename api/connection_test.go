@@ -14,7 +14,7 @@ import (
 )
 
 const connectionProviders = `
-oauth1: {display_name: O, auth_mode: OAUTH1, docs: x}
+oauth1: {display_name: O, auth_mode: OAUTH1, docs: x, request_url: "https://x.test/r"}
 client-credentials: {display_name: C, auth_mode: OAUTH2_CC, docs: x}
 tba: {display_name: T, auth_mode: TBA, docs: x}
 none: {display_name: N, auth_mode: NONE, docs: x}

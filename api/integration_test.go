@@ -28,7 +28,7 @@ func (p *product) catalog(t *testing.T, entries string) {
 
 const moreProviders = `
 app-provider: {display_name: App, auth_mode: APP, docs: x}
-custom-provider: {display_name: Custom, auth_mode: CUSTOM, docs: x}
+custom-provider: {display_name: Custom, auth_mode: CUSTOM, docs: x, token_url: {OAUTH2: "https://x.test/a", APP: "https://x.test/b"}}
 scoped: {display_name: Scoped, auth_mode: OAUTH2, default_scopes: [read, write], docs: x}
 configured:
   display_name: Configured

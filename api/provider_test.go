@@ -27,7 +27,7 @@ func TestTheCatalog(t *testing.T) {
 		return out
 	}
 	assert.Contains(t, names(""), "hubspot")
-	assert.Equal(t, []any{"github"}, names("?search=GIT.ub"))
+	assert.Equal(t, []any{"github", "github-pat"}, names("?search=GIT.ub"))
 	assert.Empty(t, names("?search=nothing-like-it"))
 	assert.Equal(t, "invalid_query_params", p.call("GET", "/providers?search=(a", "").code())
 

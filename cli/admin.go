@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/causeway-dev/causeway/api"
 )
 
 // health is what the admin port says of this process: it lives while it answers, and is ready between the end of the
@@ -49,7 +51,7 @@ func serve(ctx context.Context, addr string, handler http.Handler) (stop func(co
 		MaxHeaderBytes:    1 << 20,
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(api.Listener(listener)) }()
 	return func(ctx context.Context) error {
 		if err := server.Shutdown(ctx); err != nil {
 			_ = server.Close()

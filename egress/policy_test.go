@@ -56,7 +56,7 @@ func TestEverySpellingOfAForbiddenAddressIsRefused(t *testing.T) {
 		"http://1password.com", "http://a.1e100.net", "https://münchen.example", "http://x.0x0.st",
 	} {
 		_, err := p.Check(u)
-		assert.NoError(t, err, u)
+		require.NoError(t, err, u)
 	}
 }
 
@@ -64,7 +64,7 @@ func TestPrivateTargetsOpenButMetadataNever(t *testing.T) {
 	p := policyOf(t, Options{AllowPrivate: true})
 	for _, u := range []string{"http://127.0.0.1:8080", "http://localhost", "http://[::1]", "http://[::ffff:127.0.0.1]", "http://10.0.0.1", "http://169.254.1.1", "http://[fe80::1]", "http://192.168.0.1", "http://127.1"} {
 		_, err := p.Check(u)
-		assert.NoError(t, err, u)
+		require.NoError(t, err, u)
 	}
 	for _, o := range []Options{{AllowPrivate: true}, {AllowPrivate: true, Deny: []string{}}, {AllowPrivate: true, Mode: ModePermissive}, {AllowPrivate: true, Mode: ModeAllowlist, Allow: []string{"169.254.169.254", "metadata.google.internal", "0.0.0.0"}}} {
 		p := policyOf(t, o)
@@ -99,7 +99,7 @@ func TestHostLists(t *testing.T) {
 			p := policyOf(t, c.options)
 			for _, host := range c.open {
 				_, err := p.Check("http://" + host)
-				assert.NoError(t, err, host)
+				require.NoError(t, err, host)
 			}
 			for _, host := range c.shut {
 				_, err := p.Check("http://" + host)

@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -288,7 +287,7 @@ func compileVerification(n *yaml.Node) (*Verification, error) {
 		if err != nil {
 			return nil, fmt.Errorf("verification.data: %w", err)
 		}
-		v.Data = json.RawMessage(raw)
+		v.Data = raw
 	}
 	return v, nil
 }

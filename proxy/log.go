@@ -60,8 +60,8 @@ func (a Attempt) Message(environmentID int64, operationID string) causeway.Messa
 	}
 	m := causeway.Message{
 		EnvironmentID: environmentID, OperationID: operationID, CreatedAt: a.Began, Kind: "http", Source: "internal", Context: "proxy",
-		Request:    toJSON(map[string]any{"method": a.Method, "url": a.URL, "headers": a.Request}),
-		Response:   toJSON(map[string]any{"code": a.Status, "headers": a.Response}),
+		Request:    toJSON(loggedRequest{a.Method, a.URL, a.Request}),
+		Response:   toJSON(loggedResponse{a.Status, a.Response}),
 		DurationMs: int(a.Took.Milliseconds()),
 	}
 	if a.Again {
@@ -78,6 +78,19 @@ func (a Attempt) Message(environmentID int64, operationID string) causeway.Messa
 	m.Level, m.Text, m.EndedAt = level, text, &ended
 	return m
 }
+
+// The shapes that logs show.
+type (
+	loggedRequest struct {
+		Method  string            `json:"method"`
+		URL     string            `json:"url"`
+		Headers map[string]string `json:"headers"`
+	}
+	loggedResponse struct {
+		Code    int               `json:"code"`
+		Headers map[string]string `json:"headers"`
+	}
+)
 
 func toJSON(v any) json.RawMessage {
 	raw, err := json.Marshal(v)
