@@ -181,7 +181,7 @@ func wait(t *testing.T, c <-chan struct{}, what string) {
 	}
 }
 
-// runners lists the runner processes below a process, by the names that they have in the kernel.
+// runners lists the runner processes below a process, by their command lines.
 func runners(t *testing.T, parent int) []int {
 	t.Helper()
 	var found []int
@@ -192,9 +192,9 @@ func runners(t *testing.T, parent int) []int {
 		if err != nil {
 			continue // it has ended
 		}
-		end := strings.LastIndexByte(string(raw), ')')
-		fields := strings.Fields(string(raw)[end+1:])
-		if fields[1] == strconv.Itoa(parent) && strings.Contains(string(raw)[:end], "causeway-runne") {
+		fields := strings.Fields(string(raw)[strings.LastIndexByte(string(raw), ')')+1:])
+		command, err := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		if err == nil && fields[1] == strconv.Itoa(parent) && strings.HasPrefix(string(command), "causeway-runner\x00") {
 			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 			require.NoError(t, err)
 			found = append(found, pid)
