@@ -21,6 +21,16 @@ import (
 //go:embed all:template
 var template embed.FS
 
+const nextSteps = `made %[1]s
+
+Next, with causeway dev running:
+  causeway integrations create demo --provider demo
+  causeway connections create first --integration demo --api-key anything
+  cd %[1]s
+  causeway deploy
+  causeway run create-task --integration demo --connection first --input '{"title":"write docs"}'
+`
+
 func newInit() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init <folder>",
@@ -31,7 +41,7 @@ func newInit() *cobra.Command {
 			if err := initProject(args[0]); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "made %s\n\n  cd %s\n  causeway deploy\n", args[0], args[0])
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), nextSteps, args[0])
 			return err
 		},
 	}

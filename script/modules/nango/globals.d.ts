@@ -1,54 +1,84 @@
-// The globals and modules that scripts have beside the language. A project that installs @types/node can drop this file from its
-// tsconfig.json: the names are the same, and Node has more of them than scripts do.
+// What scripts have besides the language itself: globals, and the modules 'buffer', 'crypto' and 'url'. There is no fetch and
+// no process; console writes nothing (use nango.log).
 
-declare var console: { log(...args: any[]): void; info(...args: any[]): void; warn(...args: any[]): void; error(...args: any[]): void; debug(...args: any[]): void };
+type BufferEncoding = 'utf8' | 'utf-8' | 'hex' | 'base64' | 'base64url' | 'latin1' | 'binary' | 'ascii' | 'utf16le' | 'ucs2';
 
-declare function setTimeout(callback: (...args: any[]) => void, ms?: number, ...args: any[]): any;
-declare function clearTimeout(timer: any): void;
-declare function setInterval(callback: (...args: any[]) => void, ms?: number, ...args: any[]): any;
-declare function clearInterval(timer: any): void;
-declare function queueMicrotask(callback: () => void): void;
+interface Buffer extends Uint8Array<ArrayBuffer> {
+    toString(encoding?: BufferEncoding, start?: number, end?: number): string;
+    toJSON(): { type: 'Buffer'; data: number[] };
+    equals(other: Uint8Array): boolean;
+    compare(other: Uint8Array): -1 | 0 | 1;
+    slice(from?: number, to?: number): Buffer;
+    subarray(from?: number, to?: number): Buffer;
+    write(text: string, at?: number, length?: number, encoding?: BufferEncoding): number;
+    copy(target: Uint8Array, at?: number, from?: number, to?: number): number;
+    fill(value: string | number | Uint8Array, from?: number, to?: number, encoding?: BufferEncoding): this;
+    indexOf(value: string | number | Uint8Array, from?: number, encoding?: BufferEncoding): number;
+    includes(value: string | number | Uint8Array, from?: number, encoding?: BufferEncoding): boolean;
+    readUInt8(at?: number): number;
+    readUInt16BE(at?: number): number;
+    readUInt16LE(at?: number): number;
+    readUInt32BE(at?: number): number;
+    readUInt32LE(at?: number): number;
+    readInt32BE(at?: number): number;
+    readInt32LE(at?: number): number;
+    readBigUInt64BE(at?: number): bigint;
+}
+
+interface BufferConstructor {
+    from(text: string, encoding?: BufferEncoding): Buffer;
+    from(bytes: ArrayBuffer, from?: number, length?: number): Buffer;
+    from(bytes: Iterable<number> | ArrayLike<number>): Buffer;
+    alloc(size: number, fill?: string | number | Uint8Array, encoding?: BufferEncoding): Buffer;
+    allocUnsafe(size: number): Buffer;
+    concat(list: readonly Uint8Array[], length?: number): Buffer;
+    isBuffer(value: unknown): value is Buffer;
+    isEncoding(value: unknown): value is BufferEncoding;
+    byteLength(value: string | ArrayBuffer | ArrayBufferView, encoding?: BufferEncoding): number;
+    compare(a: Uint8Array, b: Uint8Array): -1 | 0 | 1;
+}
+
+declare var Buffer: BufferConstructor;
+
+interface Console {
+    debug(...args: unknown[]): void;
+    error(...args: unknown[]): void;
+    info(...args: unknown[]): void;
+    log(...args: unknown[]): void;
+    warn(...args: unknown[]): void;
+}
+
+declare var console: Console;
+
+interface Timer {
+    [Symbol.toPrimitive](): number;
+}
+
+declare function setTimeout<T extends unknown[]>(run: (...args: T) => void, ms?: number, ...args: T): Timer;
+declare function clearTimeout(timer: Timer | number | undefined): void;
+declare function setInterval<T extends unknown[]>(run: (...args: T) => void, ms?: number, ...args: T): Timer;
+declare function clearInterval(timer: Timer | number | undefined): void;
+declare function queueMicrotask(run: () => void): void;
 declare function structuredClone<T>(value: T): T;
 declare function atob(text: string): string;
 declare function btoa(text: string): string;
 
-declare class TextEncoder {
-    encode(text?: string): Uint8Array;
-}
-declare class TextDecoder {
-    constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
-    decode(bytes?: ArrayBuffer | ArrayBufferView): string;
-}
-
-type BufferEncoding = 'utf8' | 'utf-8' | 'utf16le' | 'ucs2' | 'latin1' | 'binary' | 'ascii' | 'hex' | 'base64' | 'base64url';
-
-declare class Buffer extends Uint8Array {
-    static from(text: string, encoding?: BufferEncoding): Buffer;
-    static from(bytes: ArrayBuffer | ArrayLike<number> | Uint8Array): Buffer;
-    static alloc(size: number): Buffer;
-    static concat(list: readonly Uint8Array[], length?: number): Buffer;
-    static byteLength(text: string, encoding?: BufferEncoding): number;
-    static isBuffer(value: unknown): value is Buffer;
-    toString(encoding?: BufferEncoding, start?: number, end?: number): string;
-    equals(other: Uint8Array): boolean;
-}
-
-declare class URLSearchParams {
+declare class URLSearchParams implements Iterable<[string, string]> {
     constructor(init?: string | Record<string, string> | Iterable<[string, string]> | URLSearchParams);
+    readonly size: number;
     append(name: string, value: string): void;
-    delete(name: string): void;
+    delete(name: string, value?: string): void;
     get(name: string): string | null;
     getAll(name: string): string[];
-    has(name: string): boolean;
+    has(name: string, value?: string): boolean;
     set(name: string, value: string): void;
     sort(): void;
-    forEach(callback: (value: string, name: string) => void): void;
+    forEach(visit: (value: string, name: string, params: URLSearchParams) => void): void;
     entries(): IterableIterator<[string, string]>;
     keys(): IterableIterator<string>;
     values(): IterableIterator<string>;
-    [Symbol.iterator](): IterableIterator<[string, string]>;
     toString(): string;
-    readonly size: number;
+    [Symbol.iterator](): IterableIterator<[string, string]>;
 }
 
 declare class URL {
@@ -70,62 +100,145 @@ declare class URL {
     toJSON(): string;
 }
 
-declare module 'buffer' {
-    const Buffer: typeof globalThis.Buffer;
-    export { Buffer };
+declare class TextEncoder {
+    encode(text?: string): Uint8Array<ArrayBuffer>;
 }
-declare module 'node:buffer' {
-    export * from 'buffer';
+
+declare class TextDecoder {
+    constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
+    decode(bytes?: ArrayBuffer | ArrayBufferView, options?: { stream?: boolean }): string;
+}
+
+declare class AbortSignal {
+    readonly aborted: boolean;
+    readonly reason: any;
+    throwIfAborted(): void;
+    addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
+    removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+declare class AbortController {
+    readonly signal: AbortSignal;
+    abort(reason?: unknown): void;
+}
+
+declare class Headers implements Iterable<[string, string]> {
+    constructor(init?: Record<string, string> | Iterable<[string, string]>);
+    append(name: string, value: string): void;
+    delete(name: string): void;
+    get(name: string): string | null;
+    has(name: string): boolean;
+    set(name: string, value: string): void;
+    forEach(visit: (value: string, name: string, headers: Headers) => void): void;
+    entries(): IterableIterator<[string, string]>;
+    keys(): IterableIterator<string>;
+    values(): IterableIterator<string>;
+    [Symbol.iterator](): IterableIterator<[string, string]>;
+}
+
+declare class Blob {
+    constructor(parts?: (string | ArrayBuffer | ArrayBufferView | Blob)[], options?: { type?: string });
+    readonly size: number;
+    readonly type: string;
+    text(): Promise<string>;
+    arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+declare class File extends Blob {
+    constructor(parts: (string | ArrayBuffer | ArrayBufferView | Blob)[], name: string, options?: { type?: string });
+    readonly name: string;
+}
+
+declare class FormData {
+    append(name: string, value: string | Blob, filename?: string): void;
+    delete(name: string): void;
+    get(name: string): string | File | null;
+    getAll(name: string): (string | File)[];
+    has(name: string): boolean;
+    set(name: string, value: string | Blob, filename?: string): void;
+    entries(): IterableIterator<[string, string | File]>;
+}
+
+/** The answer of nango.uncontrolledFetch. */
+interface Response {
+    readonly ok: boolean;
+    readonly status: number;
+    readonly statusText: string;
+    readonly url: string;
+    readonly headers: Headers;
+    text(): Promise<string>;
+    json(): Promise<any>;
+    arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+declare var crypto: {
+    randomUUID(): string;
+    getRandomValues<T extends ArrayBufferView>(view: T): T;
+    readonly subtle: any;
+};
+
+declare module 'buffer' {
+    const buffer: BufferConstructor;
+    export { buffer as Buffer };
 }
 
 declare module 'url' {
-    const URL: typeof globalThis.URL;
-    const URLSearchParams: typeof globalThis.URLSearchParams;
-    export { URL, URLSearchParams };
-}
-declare module 'node:url' {
-    export * from 'url';
+    const u: typeof URL;
+    const p: typeof URLSearchParams;
+    export { u as URL, p as URLSearchParams };
 }
 
 declare module 'crypto' {
-    type Data = string | ArrayBuffer | ArrayBufferView;
+    type Bytes = string | ArrayBuffer | ArrayBufferView;
+    type DigestEncoding = 'hex' | 'base64' | 'base64url' | 'latin1' | 'binary';
     interface Hash {
-        update(data: Data, encoding?: BufferEncoding): this;
+        update(data: Bytes, encoding?: BufferEncoding): this;
         digest(): Buffer;
-        digest(encoding: BufferEncoding): string;
+        digest(encoding: DigestEncoding): string;
     }
-    interface Signer {
-        update(data: Data): this;
-        sign(key: any): Buffer;
-        sign(key: any, encoding: BufferEncoding): string;
+    interface Sign {
+        update(data: Bytes, encoding?: BufferEncoding): this;
+        sign(key: unknown): Buffer;
+        sign(key: unknown, encoding: DigestEncoding): string;
     }
-    interface Verifier {
-        update(data: Data): this;
-        verify(key: any, signature: Data, encoding?: BufferEncoding): boolean;
+    interface Verify {
+        update(data: Bytes, encoding?: BufferEncoding): this;
+        verify(key: unknown, signature: Bytes, encoding?: DigestEncoding): boolean;
     }
-    function createHash(algorithm: string): Hash;
-    function createHmac(algorithm: string, key: Data): Hash;
-    function createSign(algorithm: string): Signer;
-    function createVerify(algorithm: string): Verifier;
-    function randomUUID(): `${string}-${string}-${string}-${string}-${string}`;
-    function randomBytes(size: number): Buffer;
-    function timingSafeEqual(a: ArrayBufferView, b: ArrayBufferView): boolean;
-    function pbkdf2Sync(password: Data, salt: Data, iterations: number, length: number, digest: string): Buffer;
-    function scryptSync(password: Data, salt: Data, length: number, options?: Record<string, number>): Buffer;
-    export { createHash, createHmac, createSign, createVerify, pbkdf2Sync, randomBytes, randomUUID, scryptSync, timingSafeEqual };
-    const crypto: {
+    export function createHash(algorithm: string): Hash;
+    export function createHmac(algorithm: string, key: Bytes): Hash;
+    export function createSign(algorithm: string): Sign;
+    export function createVerify(algorithm: string): Verify;
+    export function getHashes(): string[];
+    export function randomBytes(size: number): Buffer;
+    export function randomInt(max: number): number;
+    export function randomInt(min: number, max: number): number;
+    export function randomUUID(): string;
+    export function pbkdf2Sync(password: Bytes, salt: Bytes, iterations: number, length: number, digest: string): Buffer;
+    export function timingSafeEqual(a: ArrayBuffer | ArrayBufferView, b: ArrayBuffer | ArrayBufferView): boolean;
+    const all: {
         createHash: typeof createHash;
         createHmac: typeof createHmac;
         createSign: typeof createSign;
         createVerify: typeof createVerify;
-        randomUUID: typeof randomUUID;
+        getHashes: typeof getHashes;
         randomBytes: typeof randomBytes;
-        timingSafeEqual: typeof timingSafeEqual;
+        randomInt: typeof randomInt;
+        randomUUID: typeof randomUUID;
         pbkdf2Sync: typeof pbkdf2Sync;
-        scryptSync: typeof scryptSync;
+        timingSafeEqual: typeof timingSafeEqual;
     };
-    export default crypto;
+    export default all;
 }
+
+declare module 'node:buffer' {
+    export * from 'buffer';
+}
+
+declare module 'node:url' {
+    export * from 'url';
+}
+
 declare module 'node:crypto' {
     export * from 'crypto';
     export { default } from 'crypto';

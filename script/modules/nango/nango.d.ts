@@ -1,122 +1,168 @@
-// What a script can use: the three definitions, and the nango object that is handed to exec.
-// The same declarations serve the modules 'nango' and 'causeway'.
+/// <reference path="./globals.d.ts" />
 
-import type { z } from 'zod';
+// The script API: what the module 'nango' ('causeway' is the same) offers, and the object that a script's functions get.
+// Generated into .causeway/types; changes made there are lost.
 
-// ---- Definitions ------------------------------------------------------------------------------------------------------------
+import type * as z from 'zod';
 
-/** The shape of a model, of an input, of metadata: any zod type. */
-export type Schema = z.ZodType;
-/** The models of a sync: a zod object with an id each. */
-export type Models = Record<string, z.ZodType<{ id: string | number }>>;
+// ---------------------------------------------------------------------------------------------------------------------
+// Definitions
+
+/** A record's shape. Each record has an `id`, which is text. */
+export type ZodModel = z.ZodObject<{ id: z.ZodType<string> }>;
+/** The models of a sync by their names, such as `{ Issue: z.object({ id: z.string() }) }`. */
+export type ZodModels = Record<string, ZodModel>;
+/** The shape of a connection's metadata. */
+export type ZodMetadata = z.ZodObject | z.ZodVoid;
+/** The shape of a checkpoint: flat, of texts, numbers and booleans; dates are stored as ISO text. At most 16 fields. */
+export type ZodCheckpoint = z.ZodObject<Record<string, z.ZodType<CheckpointValue | Date | undefined>>> | z.ZodVoid;
+
+export type CheckpointValue = string | number | boolean;
+
+type MetadataOf<T extends ZodMetadata> = T extends z.ZodObject ? z.infer<T> : Record<string, unknown> | null;
+type CheckpointOf<T extends ZodCheckpoint> = T extends z.ZodObject ? Stored<z.infer<T>> : Record<string, CheckpointValue>;
+type NewCheckpoint<T extends ZodCheckpoint> = T extends z.ZodObject ? z.infer<T> : Record<string, CheckpointValue | Date>;
+type Stored<T> = { [K in keyof T]: T[K] extends Date ? string : T[K] };
 
 export interface Endpoint {
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
     path: string;
-    group?: string | undefined;
+    group?: string;
 }
 
-interface Common<Metadata extends Schema | undefined, Checkpoint extends Schema | undefined> {
-    /** Shown wherever the script is; at most 2,000 characters. */
+interface Definition<TMetadata extends ZodMetadata, TCheckpoint extends ZodCheckpoint> {
+    /** Shown in the dashboard; at most 2000 characters. */
     description: string;
-    /** Given: the version to deploy. Left out: the last one, counted up when the code has changed. */
-    version?: string | undefined;
-    /** Scopes of the provider that the script needs; documentation only. */
-    scopes?: string[] | undefined;
-    /** The shape of the connection's metadata. It types getMetadata and is not enforced at run time. */
-    metadata?: Metadata | undefined;
-    /** The shape of the checkpoint: a flat object of texts, numbers and booleans. */
-    checkpoint?: Checkpoint | undefined;
+    /** A version of your own choice, such as '1.2.0'. */
+    version?: string;
+    /** What the provider has to grant; documentation only. */
+    scopes?: string[];
+    /** Shape of the connection's metadata. Typing only: it is not enforced at run time. */
+    metadata?: TMetadata;
+    /** Shape of the checkpoint. Typing only. */
+    checkpoint?: TCheckpoint;
 }
 
-export interface SyncDefinition<M extends Models, Metadata extends Schema | undefined = undefined, Checkpoint extends Schema | undefined = undefined>
-    extends Common<Metadata, Checkpoint> {
-    /** What the sync saves, by the model's name: a capital letter, then letters, digits and _. */
-    models: M;
-    /** 'every hour', 'every 5 minutes', '30s'; at least 30 seconds. */
+export interface SyncDefinition<TModels extends ZodModels, TMetadata extends ZodMetadata = z.ZodVoid, TCheckpoint extends ZodCheckpoint = z.ZodVoid>
+    extends Definition<TMetadata, TCheckpoint> {
+    /** What the sync writes. A model's name begins with a capital letter, and belongs to one sync of the integration. */
+    models: TModels;
+    /** How often it runs: 'every 5 minutes', 'every hour', 'every day'. At least 30 seconds. */
     frequency: string;
-    /** true: starts by itself when a connection appears. */
-    autoStart?: boolean | undefined;
-    /** @deprecated a label only */
-    syncType?: 'full' | 'incremental' | undefined;
-    /** @deprecated use trackDeletesStart and trackDeletesEnd */
-    trackDeletes?: boolean | undefined;
-    /** @deprecated */
-    endpoints?: Endpoint[] | undefined;
-    /** Types of the provider's webhooks that onWebhook takes; '*' takes all. */
-    webhookSubscriptions?: string[] | undefined;
-    exec: (nango: NangoSync<M, Metadata, Checkpoint>) => Promise<void> | void;
-    onWebhook?: ((nango: NangoSync<M, Metadata, Checkpoint>, payload: any) => any) | undefined;
+    /** true: the schedule starts with each new connection. Left out, it is false: the sync is started with the API. */
+    autoStart?: boolean;
+    /** @deprecated A label; an incremental sync is one that uses a checkpoint. */
+    syncType?: 'full' | 'incremental';
+    /** @deprecated Use trackDeletesStart and trackDeletesEnd. Not together with syncType 'incremental'. */
+    trackDeletes?: boolean;
+    /** @deprecated One for each model. */
+    endpoints?: Endpoint[];
+    /** The types of inbound webhooks that onWebhook gets; '*' is all. */
+    webhookSubscriptions?: string[];
+    exec: (nango: NangoSync<TModels, TMetadata, TCheckpoint>) => void | Promise<void>;
+    onWebhook?: (nango: NangoSync<TModels, TMetadata, TCheckpoint>, payload: any) => unknown;
 }
 
-export interface ActionDefinition<I extends Schema, O extends Schema, Metadata extends Schema | undefined = undefined, Checkpoint extends Schema | undefined = undefined>
-    extends Common<Metadata, Checkpoint> {
-    /** z.void() when there is none. */
-    input: I;
-    /** z.void() when nothing is returned. */
-    output: O;
+export interface ActionDefinition<
+    TInput extends z.ZodType,
+    TOutput extends z.ZodType,
+    TMetadata extends ZodMetadata = z.ZodVoid,
+    TCheckpoint extends ZodCheckpoint = z.ZodVoid
+> extends Definition<TMetadata, TCheckpoint> {
+    /** z.void(): there is none. */
+    input: TInput;
+    /** z.void(): there is none. */
+    output: TOutput;
     /** @deprecated */
-    endpoint?: Endpoint | undefined;
-    exec: (nango: NangoAction<Metadata, Checkpoint>, input: z.infer<I>) => Promise<z.infer<O>> | z.infer<O>;
+    endpoint?: Endpoint;
+    exec: (nango: NangoAction<TMetadata, TCheckpoint>, input: z.infer<TInput>) => z.infer<TOutput> | Promise<z.infer<TOutput>>;
 }
 
-export interface OnEventDefinition<Metadata extends Schema | undefined = undefined, Checkpoint extends Schema | undefined = undefined> extends Common<Metadata, Checkpoint> {
+export interface OnEventDefinition<TMetadata extends ZodMetadata = z.ZodVoid, TCheckpoint extends ZodCheckpoint = z.ZodVoid>
+    extends Definition<TMetadata, TCheckpoint> {
     event: 'post-connection-creation' | 'pre-connection-deletion' | 'validate-connection';
-    exec: (nango: NangoAction<Metadata, Checkpoint>) => Promise<void> | void;
+    exec: (nango: NangoAction<TMetadata, TCheckpoint>) => void | Promise<void>;
 }
 
-/** Copies an API's data into records, on a schedule. */
-export declare function createSync<M extends Models, Metadata extends Schema | undefined = undefined, Checkpoint extends Schema | undefined = undefined>(
-    definition: SyncDefinition<M, Metadata, Checkpoint>
-): SyncDefinition<M, Metadata, Checkpoint> & { type: 'sync' };
+export type CreateSyncResponse<TModels extends ZodModels, TMetadata extends ZodMetadata = z.ZodVoid, TCheckpoint extends ZodCheckpoint = z.ZodVoid> =
+    SyncDefinition<TModels, TMetadata, TCheckpoint> & { type: 'sync' };
+export type CreateActionResponse<
+    TInput extends z.ZodType,
+    TOutput extends z.ZodType,
+    TMetadata extends ZodMetadata = z.ZodVoid,
+    TCheckpoint extends ZodCheckpoint = z.ZodVoid
+> = ActionDefinition<TInput, TOutput, TMetadata, TCheckpoint> & { type: 'action' };
+export type CreateOnEventResponse<TMetadata extends ZodMetadata = z.ZodVoid, TCheckpoint extends ZodCheckpoint = z.ZodVoid> =
+    OnEventDefinition<TMetadata, TCheckpoint> & { type: 'onEvent' };
 
-/** Does one thing and answers, when it is called. */
-export declare function createAction<I extends Schema, O extends Schema, Metadata extends Schema | undefined = undefined, Checkpoint extends Schema | undefined = undefined>(
-    definition: ActionDefinition<I, O, Metadata, Checkpoint>
-): ActionDefinition<I, O, Metadata, Checkpoint> & { type: 'action' };
+/** Defines a sync: it runs on a schedule and on a trigger, and writes records. The argument is an object literal. */
+export function createSync<TModels extends ZodModels, TMetadata extends ZodMetadata = z.ZodVoid, TCheckpoint extends ZodCheckpoint = z.ZodVoid>(
+    definition: SyncDefinition<TModels, TMetadata, TCheckpoint>
+): CreateSyncResponse<TModels, TMetadata, TCheckpoint>;
 
-/** Runs when something happens to a connection. */
-export declare function createOnEvent<Metadata extends Schema | undefined = undefined, Checkpoint extends Schema | undefined = undefined>(
-    definition: OnEventDefinition<Metadata, Checkpoint>
-): OnEventDefinition<Metadata, Checkpoint> & { type: 'onEvent' };
+/** Defines an action: it runs when it is called, and returns its output. The argument is an object literal. */
+export function createAction<
+    TInput extends z.ZodType,
+    TOutput extends z.ZodType,
+    TMetadata extends ZodMetadata = z.ZodVoid,
+    TCheckpoint extends ZodCheckpoint = z.ZodVoid
+>(
+    definition: ActionDefinition<TInput, TOutput, TMetadata, TCheckpoint>
+): CreateActionResponse<TInput, TOutput, TMetadata, TCheckpoint>;
 
-// ---- HTTP through the proxy -------------------------------------------------------------------------------------------------
+/** Defines what runs when a connection is made, checked or deleted. The argument is an object literal. */
+export function createOnEvent<TMetadata extends ZodMetadata = z.ZodVoid, TCheckpoint extends ZodCheckpoint = z.ZodVoid>(
+    definition: OnEventDefinition<TMetadata, TCheckpoint>
+): CreateOnEventResponse<TMetadata, TCheckpoint>;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// HTTP through the proxy
 
 export type HTTPMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'get' | 'post' | 'put' | 'patch' | 'delete';
+export type ParamValue = string | number | boolean | string[] | number[];
 
-export interface ProxyConfiguration {
-    /** A path below the provider's base URL. */
-    endpoint: string;
-    method?: HTTPMethod | undefined;
-    params?: string | Record<string, string | number | string[] | number[]> | undefined;
+interface ProxyOptions {
+    /** Default GET; the methods get, post, put, patch and delete set it. */
+    method?: HTTPMethod;
+    /** The query. As text it is appended; in a record, a list is joined with commas. */
+    params?: string | Record<string, ParamValue>;
+    /** The body of POST, PUT, PATCH and DELETE: objects as JSON, texts and buffers as they are, form objects as forms. */
     data?: unknown;
-    headers?: Record<string, string> | undefined;
-    /** Extra attempts; 0 if left out. */
-    retries?: number | undefined;
-    /** Statuses to try again on, beside the provider's. Needs retries. */
-    retryOn?: number[] | null | undefined;
-    /** Headers that say when to try again: a time, or seconds. */
-    retryHeader?: { at?: string | string[] | undefined; after?: string | string[] | undefined } | undefined;
-    baseUrlOverride?: string | undefined;
-    decompress?: boolean | undefined;
-    responseType?: 'json' | 'text' | 'arraybuffer' | 'stream' | 'blob' | 'document' | undefined;
-    forwardHeadersOnRedirect?: boolean | undefined;
-    paginate?: Partial<CursorPagination> | Partial<LinkPagination> | Partial<OffsetPagination> | undefined;
-    /** Another connection's credentials. */
-    providerConfigKey?: string | undefined;
-    connectionId?: string | undefined;
+    /** The platform adds the credentials. */
+    headers?: Record<string, string>;
+    /** Further attempts after one that failed; default 0. */
+    retries?: number;
+    /** Statuses that are retried besides the provider's own. */
+    retryOn?: number[] | null;
+    /** Headers that say when to retry: `at` a time, `after` a number of seconds. */
+    retryHeader?: { at?: string | string[]; after?: string | string[] };
+    decompress?: boolean;
+    /** Default: JSON is parsed if it is JSON. 'arraybuffer' yields a Buffer. */
+    responseType?: 'json' | 'text' | 'arraybuffer' | 'stream' | 'blob' | 'document';
+    forwardHeadersOnRedirect?: boolean;
+    /** For paginate only; merged over what the provider's catalogue entry says. */
+    paginate?: Partial<CursorPagination> | Partial<LinkPagination> | Partial<OffsetPagination>;
+    /** Use the credentials of another connection. */
+    providerConfigKey?: string;
+    connectionId?: string;
 }
 
-/** What get, post, put, patch and delete take: the method is in the name. */
-export type ProxyCall = Omit<ProxyConfiguration, 'method'>;
+/** A call. `endpoint` is a path below the provider's base URL; it may be left out only if `baseUrlOverride` is given. */
+export type ProxyConfiguration = ProxyOptions & ({ endpoint: string; baseUrlOverride?: string } | { endpoint?: string; baseUrlOverride: string });
 
-interface Pagination {
-    limit?: number | string | undefined;
-    limit_name_in_request?: string | undefined;
-    /** Dotted path of the list in an answer; left out: the answer itself. */
-    response_path?: string | undefined;
-    in_body?: boolean | undefined;
-    on_page?: ((page: { nextPageParam?: string | number | undefined; response: ProxyResponse }) => void | Promise<void>) | undefined;
+/** A call by a method that sets the verb. */
+export type VerbConfiguration = ProxyConfiguration & { method?: HTTPMethod };
+
+export interface Pagination {
+    /** Size of a page, sent under limit_name_in_request. */
+    limit?: number | string;
+    limit_name_in_request?: string;
+    /** Dotted path of the list in the answer; empty: the whole body. */
+    response_path?: string;
+    /** Put the parameters into the body. Default: true for POST, PUT and PATCH. */
+    in_body?: boolean;
+    /** Awaited after each page but the last. */
+    on_page?: (state: { nextPageParam?: string | number | undefined; response: ProxyResponse }) => void | Promise<void>;
 }
 
 export interface CursorPagination extends Pagination {
@@ -127,106 +173,75 @@ export interface CursorPagination extends Pagination {
 
 export interface LinkPagination extends Pagination {
     type: 'link';
-    link_rel_in_response_header?: string | undefined;
-    link_path_in_response_body?: string | undefined;
+    /** The relation in the Link header, usually 'next'. */
+    link_rel_in_response_header?: string;
+    link_path_in_response_body?: string;
 }
 
 export interface OffsetPagination extends Pagination {
     type: 'offset';
     offset_name_in_request: string;
-    offset_start_value?: number | undefined;
-    offset_calculation_method?: 'by-response-size' | 'per-page' | undefined;
+    offset_start_value?: number;
+    offset_calculation_method?: 'by-response-size' | 'per-page';
 }
 
+/** The answer to a call with a status of 2xx. */
 export interface ProxyResponse<T = any> {
     data: T;
     status: number;
     statusText: string;
-    /** Names in lower case. */
+    /** Names are in lower case. */
     headers: Record<string, any>;
     config: any;
     request?: any;
 }
 
-/** What a call that is not answered with a 2xx throws. */
-export interface HTTPError<T = any> extends Error {
+/** What a call rejects with: an answer with another status (`response` is set), or no answer (`code` says why). */
+export interface ProxyError<T = any> extends Error {
     isAxiosError: true;
-    code?: string | undefined;
-    status?: number | undefined;
-    response?: ProxyResponse<T> | undefined;
-    config: any;
+    name: 'AxiosError';
+    code?: string;
+    status?: number;
+    config?: any;
     request?: any;
+    response?: ProxyResponse<T>;
 }
 
-export interface FetchResponse {
-    readonly ok: boolean;
-    readonly status: number;
-    readonly statusText: string;
-    readonly url: string;
-    readonly headers: { get(name: string): string | null; has(name: string): boolean; forEach(callback: (value: string, name: string) => void): void };
-    text(): Promise<string>;
-    json(): Promise<any>;
-    arrayBuffer(): Promise<ArrayBuffer>;
+export interface FetchConfiguration {
+    url: URL;
+    method?: string;
+    headers?: Record<string, string>;
+    body?: string | Uint8Array | ArrayBuffer | URLSearchParams | FormData | null;
 }
 
-// ---- Connections and integrations -------------------------------------------------------------------------------------------
+// ---------------------------------------------------------------------------------------------------------------------
+// What methods take and return
 
-export interface OAuth2Credentials {
-    type: 'OAUTH2';
-    access_token: string;
-    refresh_token?: string | undefined;
-    expires_at?: string | undefined;
-    raw: Record<string, any>;
-}
-export interface OAuth2ClientCredentials {
-    type: 'OAUTH2_CC';
-    token: string;
-    client_id: string;
-    client_secret: string;
-    expires_at?: string | undefined;
-    raw: Record<string, any>;
-}
-export interface OAuth1Credentials {
-    type: 'OAUTH1';
-    oauth_token: string;
-    oauth_token_secret: string;
-    raw: Record<string, any>;
-}
-export interface BasicCredentials {
-    type: 'BASIC';
-    username: string;
-    password: string;
-}
-export interface APIKeyCredentials {
-    type: 'API_KEY';
-    apiKey: string;
-}
-export interface AppCredentials {
-    type: 'APP';
-    access_token: string;
-    expires_at?: string | undefined;
-    raw: Record<string, any>;
-}
-export interface OtherCredentials {
-    type: 'CUSTOM' | 'JWT' | 'TBA' | 'TWO_STEP' | 'SIGNATURE' | 'BILL' | 'AWS_SIGV4' | 'INSTALL_PLUGIN' | 'MCP_OAUTH2' | 'MCP_OAUTH2_GENERIC' | 'NONE';
-    [field: string]: any;
-}
-export type Credentials = OAuth2Credentials | OAuth2ClientCredentials | OAuth1Credentials | BasicCredentials | APIKeyCredentials | AppCredentials | OtherCredentials;
+/** Credentials by their type. What an answer of the provider held besides is in `raw`. */
+export type Credentials =
+    | { type: 'OAUTH2'; access_token: string; refresh_token?: string; expires_at?: string; raw: Record<string, any> }
+    | { type: 'OAUTH2_CC'; token: string; client_id: string; client_secret: string; expires_at?: string; raw: Record<string, any> }
+    | { type: 'OAUTH1'; oauth_token: string; oauth_token_secret: string; raw: Record<string, any> }
+    | { type: 'BASIC'; username: string; password: string }
+    | { type: 'API_KEY'; apiKey: string }
+    | { type: 'APP'; access_token: string; expires_at?: string; raw: Record<string, any> }
+    | { type: 'JWT' | 'SIGNATURE' | 'TWO_STEP' | 'BILL' | 'TBA' | 'CUSTOM' | 'AWS_SIGV4' | 'INSTALL_PLUGIN'; [field: string]: any }
+    | { type: 'NONE' };
 
-export interface Connection<Metadata = any> {
+export interface Connection<TMetadata = Record<string, any> | null> {
     id: number;
     connection_id: string;
     provider_config_key: string;
     provider: string;
     connection_config: Record<string, any>;
-    metadata: Metadata;
+    metadata: TMetadata;
     errors: { type: string; log_id: string }[];
-    end_user: { id: string; display_name: string | null; email: string | null; tags: Record<string, string>; organization: { id: string; display_name: string | null } | null } | null;
+    end_user: Record<string, any> | null;
     tags: Record<string, string>;
-    webhook_url_override?: string | null | undefined;
+    webhook_url_override: string | null;
     created_at: string;
     updated_at: string;
-    last_fetched_at: string;
+    last_fetched_at: string | null;
     credentials: Credentials;
 }
 
@@ -235,32 +250,44 @@ export interface Integration {
     provider: string;
     display_name: string;
     logo: string;
-    forward_webhooks: boolean;
     created_at: string;
     updated_at: string;
-    webhook_url?: string | null | undefined;
-    credentials?: any;
+    forward_webhooks: boolean;
+    /** If 'webhook' was asked for. */
+    webhook_url?: string | null;
+    /** If 'credentials' was asked for. */
+    credentials?: Record<string, any> | null;
 }
 
-export interface EnvironmentVariable {
-    name: string;
-    value: string;
+export interface RecordMetadata {
+    first_seen_at: string;
+    last_modified_at: string;
+    last_action: 'ADDED' | 'UPDATED' | 'DELETED';
+    deleted_at: string | null;
+    pruned_at: string | null;
+    cursor: string;
 }
 
-// ---- The nango object -------------------------------------------------------------------------------------------------------
+export type StoredRecord<T> = T & { _nango_metadata: RecordMetadata };
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'http' | 'verbose' | 'silly';
+type DeepPartial<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: DeepPartial<T[K]> | undefined } : T;
+type PartialRecord<T extends { id: string }> = { id: T['id'] } & DeepPartial<Omit<T, 'id'>>;
 
-/** Throw it to say on purpose what went wrong; its payload reaches the caller. */
-export declare class ActionError<T = any> extends Error {
-    readonly type: 'action_script_runtime_error';
-    payload: T;
+/** Ends a run with a payload for its caller: `throw new nango.ActionError({ message: '…' })`. */
+declare class ActionError<T = unknown> extends Error {
     constructor(payload?: T);
+    type: 'action_script_runtime_error';
+    payload?: T;
 }
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'off';
+// ---------------------------------------------------------------------------------------------------------------------
+// The object
 
-type Of<S, Otherwise> = S extends Schema ? z.infer<S> : Otherwise;
+/** What actions, on-event scripts and helpers of both get. */
+declare class NangoAction<TMetadata extends ZodMetadata = any, TCheckpoint extends ZodCheckpoint = any> {
+    private constructor();
 
-interface Base<Metadata extends Schema | undefined, Checkpoint extends Schema | undefined> {
+    readonly ActionError: typeof ActionError;
     readonly connectionId: string;
     readonly providerConfigKey: string;
     readonly provider: string;
@@ -269,96 +296,122 @@ interface Base<Metadata extends Schema | undefined, Checkpoint extends Schema | 
     readonly accountId: number;
     readonly activityLogId: string;
     readonly scriptType: 'sync' | 'action' | 'webhook' | 'on-event';
-    readonly syncId?: string | undefined;
-    readonly syncJobId?: number | undefined;
+    readonly syncId?: string;
+    readonly syncJobId?: number;
     readonly nangoConnectionId: number;
+    readonly syncConfig: any;
+    readonly runnerFlags: any;
     readonly isCLI: boolean;
-    readonly ActionError: typeof ActionError;
+    readonly logger: { level: LogLevel | 'off' };
 
+    /** Calls the provider's API with the connection's credentials. Rejects with a ProxyError unless the status is 2xx. */
     proxy<T = any>(config: ProxyConfiguration): Promise<ProxyResponse<T>>;
-    get<T = any>(config: ProxyCall): Promise<ProxyResponse<T>>;
-    post<T = any>(config: ProxyCall): Promise<ProxyResponse<T>>;
-    put<T = any>(config: ProxyCall): Promise<ProxyResponse<T>>;
-    patch<T = any>(config: ProxyCall): Promise<ProxyResponse<T>>;
-    delete<T = any>(config: ProxyCall): Promise<ProxyResponse<T>>;
-    /** Page by page; each page is the list at response_path. */
+    get<T = any>(config: ProxyConfiguration): Promise<ProxyResponse<T>>;
+    post<T = any>(config: ProxyConfiguration): Promise<ProxyResponse<T>>;
+    put<T = any>(config: ProxyConfiguration): Promise<ProxyResponse<T>>;
+    patch<T = any>(config: ProxyConfiguration): Promise<ProxyResponse<T>>;
+    delete<T = any>(config: ProxyConfiguration): Promise<ProxyResponse<T>>;
+    /** Calls page after page: `for await (const page of nango.paginate<Item>({ … }))`. */
     paginate<T = any>(config: ProxyConfiguration): AsyncGenerator<T[], undefined, void>;
-    /** A plain call: no credentials, no retries. */
-    uncontrolledFetch(options: { url: URL; method?: HTTPMethod | undefined; headers?: Record<string, string> | undefined; body?: string | null | undefined }): Promise<FetchResponse>;
+    /** Calls any public URL, without credentials and without retries. */
+    uncontrolledFetch(request: FetchConfiguration): Promise<Response>;
 
+    /** The connection of the run, or another one, with its credentials. Cached for 60 seconds. */
     getConnection(
         integrationKey?: string,
         connectionId?: string,
-        options?: { refreshToken?: boolean | undefined; refreshGithubAppJwtToken?: boolean | undefined; forceRefresh?: boolean | undefined }
-    ): Promise<Connection<Of<Metadata, any>>>;
+        options?: { refreshToken?: boolean; refreshGithubAppJwtToken?: boolean; forceRefresh?: boolean }
+    ): Promise<Connection<MetadataOf<TMetadata>>>;
+    /** OAuth 2: the access token. OAuth 1: both tokens. Else: the credentials. */
     getToken(): Promise<string | { oAuthToken: string; oAuthTokenSecret: string } | Credentials>;
-    getIntegration(options?: { include?: ('webhook' | 'credentials')[] | undefined }): Promise<Integration>;
-    getMetadata<T = Of<Metadata, any>>(): Promise<T>;
-    setMetadata(metadata: Of<Metadata, Record<string, any>>): Promise<ProxyResponse>;
-    updateMetadata(metadata: Partial<Of<Metadata, Record<string, any>>>): Promise<ProxyResponse>;
-    /** @deprecated */
+    getIntegration(options?: { include?: ('webhook' | 'credentials')[] }): Promise<Integration>;
+    /** The connection's metadata; null if none was ever set. Its shape is not checked: parse it where that matters. */
+    getMetadata<T = MetadataOf<TMetadata>>(): Promise<T>;
+    /** Replaces the metadata. */
+    setMetadata(metadata: TMetadata extends z.ZodObject ? z.infer<TMetadata> : Record<string, any>): Promise<ProxyResponse>;
+    /** Replaces the given fields of the metadata. */
+    updateMetadata(metadata: TMetadata extends z.ZodObject ? Partial<z.infer<TMetadata>> : Record<string, any>): Promise<ProxyResponse>;
+    /** @deprecated Use getMetadata. */
     getFieldMapping(): Promise<Record<string, any>>;
-    /** @deprecated */
-    setFieldMapping(mapping: Record<string, string>): Promise<ProxyResponse>;
-    getWebhookURL(): Promise<string | null | undefined>;
-    getEnvironmentVariables(): Promise<EnvironmentVariable[]>;
-    getFlowAttributes<T = Record<string, any>>(): T | null;
+    /** @deprecated Use setMetadata. */
+    setFieldMapping(mapping: Record<string, any>): Promise<ProxyResponse>;
+    getWebhookURL(): Promise<string | null>;
+    getEnvironmentVariables(): Promise<{ name: string; value: string }[]>;
+    getFlowAttributes<T = Record<string, any>>(): Promise<T>;
 
-    triggerAction<Output = any, Input = unknown>(integrationKey: string, connectionId: string, action: string, input?: Input): Promise<Output>;
+    /** Runs another action and resolves to its output. */
+    triggerAction<TOut = any, TIn = unknown>(integrationKey: string, connectionId: string, name: string, input?: TIn): Promise<TOut>;
     triggerSync(
         integrationKey: string,
         connectionId: string,
         sync: string | { name: string; variant: string },
-        options?: { reset?: boolean | undefined; emptyCache?: boolean | undefined } | 'incremental' | 'full_refresh' | 'full_refresh_and_clear_cache' | boolean
-    ): Promise<void | string>;
+        options?: { reset?: boolean; emptyCache?: boolean } | 'incremental' | 'full_refresh' | 'full_refresh_and_clear_cache' | boolean
+    ): Promise<unknown>;
+    /** Starts schedules. */
     startSync(integrationKey: string, syncs: (string | { name: string; variant: string })[], connectionId?: string): Promise<void>;
 
-    log(message: any, options?: { level?: LogLevel | undefined } | { [key: string]: any; level?: never }): Promise<void>;
-    log(message: any, ...rest: [any, { level?: LogLevel | undefined }]): Promise<void>;
-    setLogger(options: { level: LogLevel }): void;
-    zodValidateInput<T>(options: { zodSchema: z.ZodType<T>; input: unknown }): Promise<{ success: true; data: T }>;
+    /** Writes a line of the run's log. The last argument may be `{ level }`; default 'info'. */
+    log(message: unknown, ...args: [...meta: unknown[]]): Promise<void>;
+    /** The least level that is kept. */
+    setLogger(options: { level: LogLevel | 'off' }): void;
+    /** Checks an action's input. Fails the run with an ActionError, and logs each issue, if it doesn't fit. */
+    zodValidateInput<T extends z.ZodType>(options: { zodSchema: T; input: unknown }): Promise<z.ZodSafeParseSuccess<z.infer<T>>>;
 
+    /** true: the lock is held until it is released, or the time is over, or the run ends. */
     tryAcquireLock(options: { key: string; ttlMs: number }): Promise<boolean>;
     releaseLock(options: { key: string }): Promise<boolean>;
     releaseAllLocks(): Promise<void>;
 
-    getCheckpoint(): Promise<Of<Checkpoint, Record<string, string | number | boolean>> | null>;
-    saveCheckpoint(checkpoint: Of<Checkpoint, Record<string, string | number | boolean>>): Promise<void>;
+    /** What the run before has saved; null on the first run, and after a reset. */
+    getCheckpoint(): Promise<CheckpointOf<TCheckpoint> | null>;
+    /** Replaces the checkpoint. */
+    saveCheckpoint(checkpoint: NewCheckpoint<TCheckpoint>): Promise<void>;
     clearCheckpoint(): Promise<void>;
 }
 
-/** What an action and an on-event script get. */
-export interface NangoAction<Metadata extends Schema | undefined = any, Checkpoint extends Schema | undefined = any> extends Base<Metadata, Checkpoint> {}
+/** What syncs and webhook functions get. */
+declare class NangoSync<
+    TModels extends ZodModels = any,
+    TMetadata extends ZodMetadata = any,
+    TCheckpoint extends ZodCheckpoint = any
+> extends NangoAction<TMetadata, TCheckpoint> {
+    private constructor();
 
-/** A record as it is stored. */
-export type Stored<T> = T & {
-    _nango_metadata: { first_seen_at: string; last_modified_at: string; last_action: 'ADDED' | 'UPDATED' | 'DELETED'; deleted_at: string | null; pruned_at: string | null; cursor: string };
-};
-
-/** What a sync and its onWebhook get. */
-export interface NangoSync<M extends Models = Record<string, z.ZodType<any>>, Metadata extends Schema | undefined = any, Checkpoint extends Schema | undefined = any>
-    extends Base<Metadata, Checkpoint> {
-    /** When the last run that succeeded began; undefined in the first. */
-    readonly lastSyncDate?: Date | undefined;
+    /** Start of the last run that succeeded; undefined on the first run. */
+    readonly lastSyncDate?: Date;
     readonly variant: string;
     readonly track_deletes: boolean;
     readonly emptyCache: boolean;
 
-    /** Adds and replaces records, by id. */
-    batchSave<K extends keyof M & string>(records: z.infer<M[K]>[], model: K): Promise<boolean>;
-    /** @deprecated use batchSave */
-    batchSend<K extends keyof M & string>(records: z.infer<M[K]>[], model: K): Promise<boolean>;
-    /** Merges into records that are there. */
-    batchUpdate<K extends keyof M & string>(records: (Partial<z.infer<M[K]>> & { id: string | number })[], model: K): Promise<boolean>;
-    /** Marks records as deleted. */
-    batchDelete<K extends keyof M & string>(records: { id: string | number; deletedAt?: string | Date | undefined }[], model: K): Promise<boolean>;
-    getRecordsByIds<ID extends string | number, K extends keyof M & string>(ids: ID[], model: K): Promise<Map<ID, Stored<z.infer<M[K]>>>>;
-    listRecords<K extends keyof M & string>(model: K, options?: { cursor?: string | undefined }): AsyncGenerator<Stored<z.infer<M[K]>>, void, void>;
-    setMergingStrategy(options: { strategy: 'override' | 'ignore_if_modified_after' }, model: keyof M & string): Promise<void>;
+    /** Adds records, or replaces those with the same id. Records that are the same as before don't count as changed. */
+    batchSave<K extends keyof TModels & string>(records: readonly z.infer<TModels[K]>[] | null | undefined, model: K): Promise<boolean>;
+    /** @deprecated The same as batchSave. */
+    batchSend<K extends keyof TModels & string>(records: readonly z.infer<TModels[K]>[] | null | undefined, model: K): Promise<boolean>;
+    /** Merges fields into existing records: objects recursively; lists are replaced. Unknown ids are ignored. */
+    batchUpdate<K extends keyof TModels & string>(records: readonly PartialRecord<z.infer<TModels[K]>>[] | null | undefined, model: K): Promise<boolean>;
+    /** Marks records as deleted. Only their ids are used. */
+    batchDelete<K extends keyof TModels & string>(
+        records: readonly { id: string; deletedAt?: string | Date }[] | null | undefined,
+        model: K
+    ): Promise<boolean>;
 
-    /** What is not saved between the start and the end is marked as deleted at the end. A resumed run keeps its start. */
-    trackDeletesStart(model: keyof M & string): Promise<void>;
-    trackDeletesEnd(model: keyof M & string): Promise<{ deletedKeys: string[] }>;
-    /** @deprecated use trackDeletesStart and trackDeletesEnd */
-    deleteRecordsFromPreviousExecutions(model: keyof M & string): Promise<{ deletedKeys: string[] }>;
+    /** Stored records by id. Ids that aren't stored are absent. */
+    getRecordsByIds<K extends keyof TModels & string, TId extends string | number>(
+        ids: readonly TId[],
+        model: K
+    ): Promise<Map<TId, StoredRecord<z.infer<TModels[K]>>>>;
+    /** All stored records: `for await (const record of nango.listRecords('Issue'))`. */
+    listRecords<K extends keyof TModels & string>(model: K, options?: { cursor?: string }): AsyncGenerator<StoredRecord<z.infer<TModels[K]>>, void, void>;
+
+    /** Before any batch call. 'ignore_if_modified_after' leaves alone what others changed since this call. */
+    setMergingStrategy(options: { strategy: 'override' | 'ignore_if_modified_after' }, model: keyof TModels & string): Promise<void>;
+    /** Before the first batch call of a run that reads everything. */
+    trackDeletesStart(model: keyof TModels & string): Promise<void>;
+    /** After the last batch call: marks as deleted what wasn't saved since trackDeletesStart. */
+    trackDeletesEnd(model: keyof TModels & string): Promise<{ deletedKeys: string[] }>;
+    /** @deprecated Use trackDeletesStart and trackDeletesEnd. */
+    deleteRecordsFromPreviousExecutions(model: keyof TModels & string): Promise<{ deletedKeys: string[] }>;
 }
+
+// They exist as types only: a script gets the object as an argument, and the error class as nango.ActionError.
+export type { ActionError, NangoAction, NangoSync };
