@@ -258,7 +258,7 @@ func (d *devPlatform) upAccount(ctx context.Context) error {
 }
 
 func (d *devPlatform) upServers(ctx context.Context) error {
-	handler, err := d.front(d.newAPI(true).Handler())
+	handler, err := d.front(d.newAPI(true).Handler()) //nolint:contextcheck // requests bring their own
 	if err != nil {
 		return err
 	}

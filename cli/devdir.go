@@ -107,7 +107,7 @@ type devInfo struct {
 
 // publish writes dev.json whole, so that a reader never sees half of it.
 func (d *devDir) publish(info devInfo) error {
-	raw, err := json.MarshalIndent(info, "", "  ")
+	raw, err := json.MarshalIndent(info, "", "  ") //nolint:gosec // G117: the file is for its owner alone, to whom the key belongs
 	if err != nil {
 		return err
 	}

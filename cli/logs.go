@@ -165,7 +165,7 @@ func (l *logViewer) follow(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := l.stream(ctx, &last)
 		if ctx.Err() != nil {
-			return nil // Ctrl-C
+			return nil //nolint:nilerr // Ctrl-C
 		}
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			if _, answered := errors.AsType[*apiError](err); answered {

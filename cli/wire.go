@@ -191,7 +191,7 @@ func (p *platform) upCalls(ctx context.Context) error {
 		if p.egress, err = egress.NewClient(policy, egress.ClientOptions{}); err != nil {
 			return nil, err
 		}
-		if p.catalog, err = providers.Load(p.conf.Catalog.Files...); err != nil {
+		if p.catalog, err = providers.Load(p.conf.Catalog.Files...); err != nil { //nolint:contextcheck // reads files
 			return nil, err
 		}
 		if problems := p.catalog.Problems(); problems != nil {
@@ -216,7 +216,7 @@ func (p *platform) upWorker(ctx context.Context) error {
 			spares = -1
 		}
 		var err error
-		pools, err = worker.NewPools(worker.PoolOptions{
+		pools, err = worker.NewPools(worker.PoolOptions{ //nolint:contextcheck // the pools outlive the start
 			Isolation: r.Isolation, Memory: int64(r.Memory) << 20, Runs: r.Runs, Spares: spares, UID: r.UID, Logger: p.log,
 		})
 		if err != nil {

@@ -117,7 +117,7 @@ func (p *platform) stop() {
 // kill ends the platform without a word, with kill -9 on its process alone.
 func (p *platform) kill() {
 	_ = p.cmd.Process.Kill()
-	<-p.exited
+	<-p.exited //nolint:errcheck // killed: there is no status to judge
 	p.cmd = nil
 }
 

@@ -82,7 +82,7 @@ func TestQuickStart(t *testing.T) {
 	t.Run("Ctrl-C ends it in order and leaves no process behind", func(t *testing.T) {
 		group := p.cmd.Process.Pid
 		p.stop()
-		assert.ErrorIs(t, syscall.Kill(-group, 0), syscall.ESRCH, "its process group is empty")
+		require.ErrorIs(t, syscall.Kill(-group, 0), syscall.ESRCH, "its process group is empty")
 		_, err := os.Stat(filepath.Join(p.dir, ".causeway", "dev.json"))
 		assert.ErrorIs(t, err, os.ErrNotExist)
 	})

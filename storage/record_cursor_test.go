@@ -135,7 +135,7 @@ create function fake.clock_timestamp() returns timestamptz language sql volatile
 	r := *url
 	r.Records, err = storage.OpenRecords(ctx, storage.RecordsOptions{URL: r.url + sep(r.url) + "search_path=fake,pg_catalog,public", Keys: r.keys})
 	require.NoError(t, err)
-	t.Cleanup(r.Records.Close)
+	t.Cleanup(r.Close)
 	run := r.begin(1, 1)
 	r.save(run, "M", rec("a", `{"id":"a"}`), rec("b", `{"id":"b"}`))
 	cursor := meta(r.read(storage.RecordsQuery{Model: "M"})[1], "cursor")

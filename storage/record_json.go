@@ -415,7 +415,8 @@ func ParseRecord(line []byte) (causeway.RecordInput, error) {
 			out = append(out, text...)
 		}
 	}
-	in.JSON = append(out, '}')
+	out = append(out, '}')
+	in.JSON = out
 	return in, nil
 }
 

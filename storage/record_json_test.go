@@ -100,7 +100,7 @@ func TestWhatCountsAsAnID(t *testing.T) {
 		`{"id":"a","deletedAt":"yesterday"}`: `deletedAt "yesterday" is no time`,
 	} {
 		_, err := storage.ParseRecord([]byte(line))
-		assert.ErrorContains(t, err, why, line)
+		require.ErrorContains(t, err, why, line)
 	}
 	r, err := storage.ParseRecord([]byte(`{"id":"a","deletedAt":"2026-01-02T03:04:05.678Z"}`))
 	require.NoError(t, err)

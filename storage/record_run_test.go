@@ -54,8 +54,8 @@ func TestAClaimWaitsForTheBatchInFlightAndShutsItsOwnerOut(t *testing.T) {
 	}()
 	r.waiting(2)
 	select {
-	case <-claim:
-		t.Fatal("the claim did not wait")
+	case err := <-claim:
+		t.Fatal("the claim did not wait", err)
 	default:
 	}
 	require.NoError(t, tx.Commit(ctx))

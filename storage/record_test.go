@@ -146,7 +146,7 @@ func TestOutcomesOfWrites(t *testing.T) {
 	run := r.begin(1, 1)
 	type counts = causeway.Counts
 	save, update, del := r.Save, r.Update, r.Delete
-	deleted := func(id, text string) causeway.RecordInput { return rec(id, text) }
+	deleted := rec
 	steps := []struct {
 		name    string
 		write   func(context.Context, int64, storage.RecordRun, string, []causeway.RecordInput) (causeway.WriteCounts, error)

@@ -291,7 +291,7 @@ func TestRecordsLiveInADatabaseOfTheirOwn(t *testing.T) {
 	apart := *r
 	apart.Records, err = storage.OpenRecords(ctx, storage.RecordsOptions{URL: url, Keys: r.keys})
 	require.NoError(t, err)
-	t.Cleanup(apart.Records.Close)
+	t.Cleanup(apart.Close)
 	apart.save(apart.begin(1, 1), "M", rec("a", `{"id":"a","v":1}`))
 	assert.Equal(t, "a:ADDED:1", apart.show(storage.RecordsQuery{Model: "M"}))
 	assert.Empty(t, r.read(storage.RecordsQuery{Model: "M"}))

@@ -25,7 +25,7 @@ func TestARepeatedRequestFindsTheFirstOnesRun(t *testing.T) {
 	for i := range uids {
 		all.Go(func() {
 			c, err := r.CreateRun(ctx, r.env.ID, n)
-			assert.NoError(t, err)
+			assert.NoError(t, err) //nolint:testifylint // require may not end a test from another goroutine
 			uids[i] = c.Ref.RunUID
 			assert.False(t, c.Repeated && (c.Admitted || c.Ask), "nothing follows a repetition")
 		})

@@ -321,13 +321,13 @@ func (p *Pools) keep(ctx context.Context) {
 	reap, watch := time.NewTicker(reapPace), time.NewTicker(watchPace)
 	defer reap.Stop()
 	defer watch.Stop()
-	p.reap(time.Now())
+	p.reap(time.Now()) //nolint:contextcheck // a new runner outlives what asked for it
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-reap.C:
-			p.reap(now)
+			p.reap(now) //nolint:contextcheck // as above
 		case <-watch.C:
 			for _, r := range p.running() {
 				r.watchMemory()

@@ -130,7 +130,7 @@ func mechanisms(h wire.Hello) []Mechanism {
 // ProbeIsolation starts runners that try to get out, one attempt each, and reports.
 func ProbeIsolation(ctx context.Context, o PoolOptions) (Report, error) {
 	o.Isolation, o.Spares = IsolationBest, -1
-	p, err := NewPools(o)
+	p, err := NewPools(o) //nolint:contextcheck // as its runners, it ends by Close
 	if err != nil {
 		return Report{}, err
 	}

@@ -98,7 +98,7 @@ func (p *Pools) spawn(c command, o processOptions) (*process, wire.Hello, error)
 	}
 	if err != nil {
 		proc.discard()
-		return nil, hello, fmt.Errorf("a runner did not say hello: %w (%v: %s)", err, proc.err, strings.TrimSpace(proc.stderr.String()))
+		return nil, hello, fmt.Errorf("a runner did not say hello: %w (%s: %s)", err, proc.cmd.ProcessState, strings.TrimSpace(proc.stderr.String()))
 	}
 	return proc, hello, nil
 }

@@ -38,7 +38,7 @@ func (s *Slot) Run(ctx context.Context, start script.Start, program func() ([]by
 		if begun {
 			return result
 		}
-		if !s.pools.replace(s) { // nothing of the run has happened so far
+		if !s.pools.replace(s) { //nolint:contextcheck // a new runner outlives the run // nothing of the run has happened so far
 			break
 		}
 	}

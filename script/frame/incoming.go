@@ -50,6 +50,7 @@ func (l *Link) take(f Frame) (Message, bool, error) {
 		return Message{}, false, l.addCredit(f)
 	case Chunk, Data:
 		return l.more(f)
+	default: // one that opens a message
 	}
 	return l.begin(f, state)
 }

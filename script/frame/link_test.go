@@ -3,7 +3,6 @@ package frame
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -345,6 +344,7 @@ func FuzzLink(f *testing.F) {
 func TestErrorsNameTheHeader(t *testing.T) {
 	m := Message{Type: Call, Run: 1, Call: 2, Meta: []byte("{")}
 	err := m.Violation("unreadable")
-	assert.True(t, errors.As(err, new(*ViolationError)))
+	var violation *ViolationError
+	require.ErrorAs(t, err, &violation)
 	assert.Contains(t, err.Error(), "unreadable (header 01000000050001000100000002000000)")
 }

@@ -62,6 +62,8 @@ func (c *calls) openWrites() int { return c.writes }
 
 // send issues a call, whose context is that of the run or, if it is needed to complete another, late. What is too large or
 // over its quota is refused here, and never leaves the runner.
+//
+//nolint:contextcheck // the run's context or late, as the caller says
 func (c *calls) send(
 	ctx context.Context, name string, request any, body []byte, done func(script.Answer, *script.CallError) error,
 ) *script.CallError {

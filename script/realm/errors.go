@@ -150,14 +150,14 @@ func (d description) payload() json.RawMessage {
 func (r *run) describe(v goja.Value) description {
 	o, ok := v.(*goja.Object)
 	if !ok || !r.isError(o) {
-		text, _ := cutText(r.lenient(v), maxMessage)
+		text := cutText(r.lenient(v), maxMessage)
 		return description{name: "Error", message: text}
 	}
 	d := description{object: o, name: "Error"}
 	if name := r.text(o, "name"); name != "" {
-		d.name, _ = cutText(name, 200)
+		d.name = cutText(name, 200)
 	}
-	d.message, _ = cutText(r.text(o, "message"), maxMessage)
+	d.message = cutText(r.text(o, "message"), maxMessage)
 	d.trace = r.trace(r.text(o, "stack"))
 	d.action = r.text(o, "type") == "action_script_runtime_error"
 	d.http = r.property(o, "isAxiosError").ToBoolean()
@@ -167,7 +167,7 @@ func (r *run) describe(v goja.Value) description {
 	switch code := r.property(o, "code"); {
 	case goja.IsUndefined(code) || goja.IsNull(code):
 	default:
-		text, _ := cutText(r.lenient(code), 200)
+		text := cutText(r.lenient(code), 200)
 		if raw, err := json.Marshal(text); err == nil {
 			d.code = raw
 		}
@@ -212,7 +212,7 @@ func (r *run) trace(stack string) []string {
 	for i, line := range strings.Split(stack, "\n") {
 		line = strings.TrimSpace(engineOffset.ReplaceAllString(line, "$1"))
 		if i == 0 || strings.Contains(line, r.file+":") {
-			line, _ = cutText(line, 1000)
+			line = cutText(line, 1000)
 			out = append(out, line)
 		}
 		if len(out) == maxStackLines {
@@ -238,7 +238,7 @@ func (r *run) payloadOf(v goja.Value) json.RawMessage {
 	var bad *encodeError
 	switch {
 	case errors.As(err, &bad) && bad.tooLarge:
-		text, _ := cutText(r.lenient(v), maxPayload/2)
+		text := cutText(r.lenient(v), maxPayload/2)
 		return messagePayload(text)
 	case err != nil:
 		raw = []byte(r.lenient(v))
@@ -279,7 +279,7 @@ func (r *run) httpFailure(d description) script.Result {
 	}
 	var raw json.RawMessage
 	if s, ok := payload.(goja.String); ok {
-		text, _ := cutText(s.String(), maxPayload/2)
+		text := cutText(s.String(), maxPayload/2)
 		raw = messagePayload(text)
 	} else {
 		raw = r.payloadOf(payload)
@@ -294,13 +294,13 @@ func (r *run) upstream(response *goja.Object, status int64, data goja.Value) jso
 		for _, name := range r.keys(all) {
 			lower := strings.ToLower(name)
 			if lower == "content-type" || strings.HasPrefix(lower, "x-rate") {
-				headers[lower], _ = cutText(r.lenient(r.property(all, name)), 1000)
+				headers[lower] = cutText(r.lenient(r.property(all, name)), 1000)
 			}
 		}
 	}
 	body, err := r.encode(data, maxPayload)
 	if err != nil || body == nil {
-		text, _ := cutText(r.lenient(data), maxPayload/2)
+		text := cutText(r.lenient(data), maxPayload/2)
 		if body, err = json.Marshal(text); err != nil {
 			body = []byte("null")
 		}
@@ -392,13 +392,13 @@ func (r *run) result() script.Result {
 }
 
 // cutText cuts a text to so many bytes, at a character's border, and says so.
-func cutText(s string, limit int) (string, bool) {
+func cutText(s string, limit int) string {
 	if len(s) <= limit {
-		return s, false
+		return s
 	}
 	end := max(limit-len(truncated), 0)
 	for end > 0 && s[end]&0xc0 == 0x80 {
 		end--
 	}
-	return s[:end] + truncated, true
+	return s[:end] + truncated
 }

@@ -143,7 +143,7 @@ func (r *run) logLine(args []goja.Value) {
 	if r.log.level == causeway.LevelOff || !level.AtLeast(r.log.level) || len(args) == 0 {
 		return // nothing is printed that nobody will see
 	}
-	message := ""
+	var message string
 	if s, ok := args[0].(goja.String); ok {
 		message = s.String()
 	} else {
@@ -195,7 +195,7 @@ type printer struct {
 }
 
 func (p *printer) quoted(s string) {
-	s, _ = cutText(strings.ToValidUTF8(s, "\ufffd"), script.MaxLog)
+	s = cutText(strings.ToValidUTF8(s, "\ufffd"), script.MaxLog)
 	p.buf = appendQuoted(p.buf, s)
 }
 

@@ -290,7 +290,7 @@ func (p *pager) advance(t *task, yield func(goja.Value), end func()) {
 // once fails if a pointer to a next page has come before, at any page: the way is a circle.
 func (p *pager) once(what, pointer string) error {
 	if p.seen[pointer] {
-		shown, _ := cutText(pointer, 500)
+		shown := cutText(pointer, 500)
 		return fmt.Errorf("Pagination goes in a circle: page %d leads to the %s %q again", p.page, what, shown)
 	}
 	p.seen[pointer] = true

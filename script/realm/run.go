@@ -37,19 +37,17 @@ type run struct {
 
 	hooks  hooks
 	loaded map[string]goja.Value
-	nextID int64
 
-	abort         *script.AbortError // set once the run is to be stopped
-	aborted       bool               // a method refused because of it, so that the script has not done all it meant to
-	interrupted   bool               // saveCheckpoint told the script that its soft limit has passed
-	softAt        time.Time
-	file          string                // of the script, in stack traces
-	platform      map[*goja.Object]bool // HTTP errors that came from the platform's own API
-	rejections    []*goja.Promise       // rejected in this turn, without a handler so far
-	settled       bool
-	failed        bool
-	outcome       goja.Value
-	defaultExport goja.Value
+	abort       *script.AbortError // set once the run is to be stopped
+	aborted     bool               // a method refused because of it, so that the script has not done all it meant to
+	interrupted bool               // saveCheckpoint told the script that its soft limit has passed
+	softAt      time.Time
+	file        string                // of the script, in stack traces
+	platform    map[*goja.Object]bool // HTTP errors that came from the platform's own API
+	rejections  []*goja.Promise       // rejected in this turn, without a handler so far
+	settled     bool
+	failed      bool
+	outcome     goja.Value
 }
 
 // hooks are values of the realm that our Go code needs; they are taken when it is made, before a script can change them.
@@ -281,7 +279,7 @@ func (r *run) reportRejections() {
 	r.rejections = nil
 	_ = r.enter(func() error {
 		for _, p := range unhandled {
-			text, _ := cutText(r.describe(p.Result()).line(), 2000)
+			text := cutText(r.describe(p.Result()).line(), 2000)
 			r.log.write(causeway.LevelError, "Unhandled promise rejection: "+text, nil)
 		}
 		return nil

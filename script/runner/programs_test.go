@@ -37,7 +37,7 @@ func TestAProgramIsFetchedOnceForAllWhoWaitForIt(t *testing.T) {
 	for range 50 {
 		all.Go(func() {
 			p, err := c.get(t.Context(), hash("a"), "n", brings("a"))
-			assert.NoError(t, err)
+			assert.NoError(t, err) //nolint:testifylint // require may not end a test from another goroutine
 			assert.Equal(t, "n:a", p)
 		})
 	}

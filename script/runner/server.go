@@ -69,6 +69,7 @@ func (s *server) take(m frame.Message) error {
 	case frame.Drain:
 		s.drain()
 		return nil
+	default: // of one run
 	}
 	r := s.run(m.Run)
 	if r == nil {
