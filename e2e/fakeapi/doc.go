@@ -3,6 +3,6 @@
 //
 // It is no HTTP server for anything else: it speaks one version of the protocol, checks nothing and forgets nothing.
 //
-// Start reading with answer.go (what an answer can be) and server.go; vendors.go has pages of GitHub issues, HubSpot contacts and Slack's
+// Start reading with answer.go (what an answer can be) and server.go; vendors.go has GitHub issues, HubSpot contacts and Slack's
 // posting of messages as those APIs answer. The command in serve runs it beside a platform under test.
 package fakeapi
