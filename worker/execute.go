@@ -11,6 +11,7 @@ import (
 	causeway "github.com/causeway-dev/causeway"
 	"github.com/causeway-dev/causeway/activities"
 	"github.com/causeway-dev/causeway/script"
+	"github.com/causeway-dev/causeway/script/sourcemap"
 	"github.com/causeway-dev/causeway/storage"
 )
 
@@ -181,14 +182,20 @@ func (w *Worker) remaining(run *script.Run, part time.Duration) time.Duration {
 	return max(left, time.Second)
 }
 
-// script runs the script. A sync whose runner dies is begun again from its checkpoint, in another runner.
+// script runs the script. What it logs and fails with names the places of its author's sources.
 func (w *Worker) script(ctx context.Context, ex *execution, start script.Start, version *causeway.FunctionVersion, run *script.Run) script.Result {
-	program := func() ([]byte, error) {
-		lowered, _ := storage.LoweredKey(version.BundleKey)
-		return w.Blob.Get(context.WithoutCancel(ctx), lowered)
-	}
+	lowered, sourceMap := storage.LoweredKey(version.BundleKey)
+	program := func() ([]byte, error) { return w.Blob.Get(context.WithoutCancel(ctx), lowered) }
+	host := newPlaced(w.Host, start.Script+".cjs", func() *sourcemap.Map { return w.maps.load(ctx, sourceMap) })
+	result := w.attempts(ctx, ex, start, program, run, host)
+	host.finish(&result)
+	return result
+}
+
+// attempts runs the script. A sync whose runner dies is begun again from its checkpoint, in another runner.
+func (w *Worker) attempts(ctx context.Context, ex *execution, start script.Start, program func() ([]byte, error), run *script.Run, host script.Host) script.Result {
 	for crashes := 0; ; {
-		result := ex.slot.Run(ctx, start, program, run, w.Host)
+		result := ex.slot.Run(ctx, start, program, run, host)
 		if !result.Crashed || run.Kind != causeway.RunSync || ctx.Err() != nil {
 			return result
 		}

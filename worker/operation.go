@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,13 +57,27 @@ func (w *Worker) ended(ctx context.Context, run *script.Run, out causeway.Outcom
 		op.Error = marshal(map[string]any{"code": out.Code, "message": short(out.Message)})
 		w.Logs.Message(causeway.Message{
 			EnvironmentID: run.EnvironmentID, OperationID: run.OperationID, CreatedAt: now, Level: causeway.LevelError, Kind: "log", Source: "internal", Context: "script",
-			Text: "The run ended: " + out.Code + " " + short(out.Message), Error: marshal(map[string]any{"name": out.Code, "message": short(out.Message)}),
+			Text: "The run ended: " + out.Code + " " + short(out.Message), Error: marshal(messageError(out)),
 		})
 	}
 	if out.Result != nil {
 		op.Meta = marshal(out.Result)
 	}
 	w.Logs.Operation(op)
+}
+
+// messageError is a run's failure as its log shows it. The stack holds places of the author's sources.
+func messageError(out causeway.Outcome) map[string]any {
+	e := map[string]any{"name": out.Code, "message": short(out.Message)}
+	var failed struct {
+		Payload struct {
+			Stacktrace []string `json:"stacktrace"`
+		} `json:"payload"`
+	}
+	if err := json.Unmarshal(out.Error, &failed); err == nil && len(failed.Payload.Stacktrace) > 1 {
+		e["stack"] = short(strings.Join(failed.Payload.Stacktrace[1:], "\n")) // the first line repeats the message
+	}
+	return e
 }
 
 // say stores a line of the platform under a run's operation.

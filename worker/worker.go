@@ -71,6 +71,7 @@ type Worker struct {
 	registry *registry
 	lease    *lease
 	queues   *queues
+	maps     *maps
 	base     context.Context // of all scripts
 	end      context.CancelFunc
 	renewing sync.WaitGroup
@@ -104,6 +105,7 @@ func assemble(ctx context.Context, o Options) *Worker {
 	w.registry = newRegistry(w)
 	w.lease = newLease(o.Store, o.Lease, storage.WorkerRow{Version: o.Version, Pools: o.Pools, Slots: o.Slots}, w.registry, o.Logger)
 	w.queues = newQueues(w)
+	w.maps = newMaps(o.Blob.Get)
 	return w
 }
 

@@ -171,6 +171,9 @@ func (s *Stack) Dispatcher(c client.Client) *dispatch.Dispatcher {
 // Records are the records that the workers write.
 func (s *Stack) Records() *storage.Records { return s.records }
 
+// Blob is where bundles and large payloads lie.
+func (s *Stack) Blob() *storage.Blob { return s.blob }
+
 // Logs are the logs that the workers write.
 func (s *Stack) Logs() *storage.Logs { return s.logs }
 
