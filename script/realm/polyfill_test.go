@@ -144,7 +144,7 @@ func TestJSONParse(t *testing.T) {
 
 func TestModulesThatAreNotThere(t *testing.T) {
 	for name, want := range map[string]string{
-		"fs": "Module 'fs' is not allowed", "axios": "Module 'axios' is not allowed", "botbuilder": "Module 'botbuilder' is not supported",
+		"fs": "Module 'fs' is not allowed", "axios": "Module 'axios' is not allowed", "botbuilder": "Module 'botbuilder' is not supported: call the Bot Framework's REST API with nango.post instead",
 		"causeway:web": "Module 'causeway:web' is not allowed",
 	} {
 		require.JSONEq(t, quote(t, want), evaluate(t, `(() => { try { return require(`+quote(t, name)+`) } catch (e) { return e.message } })()`))

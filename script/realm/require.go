@@ -35,7 +35,7 @@ func (r *run) require(name string) goja.Value {
 		return v
 	}
 	switch plain {
-	case "buffer", "crypto", "url":
+	case "buffer", "crypto", "soap", "unzipper", "url":
 		return r.module(plain)
 	case "zod", "zod/v4":
 		return r.zod()
@@ -43,8 +43,8 @@ func (r *run) require(name string) goja.Value {
 		v := r.nangoModule()
 		r.loaded[plain] = v
 		return v
-	case "botbuilder", "soap", "unzipper":
-		panic(r.newError("Module '"+plain+"' is not supported", r.callStack()))
+	case "botbuilder":
+		panic(r.newError("Module 'botbuilder' is not supported: call the Bot Framework's REST API with nango.post instead", r.callStack()))
 	}
 	panic(r.newError("Module '"+name+"' is not allowed", r.callStack()))
 }
