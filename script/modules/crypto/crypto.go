@@ -8,9 +8,9 @@ import (
 	"crypto"
 	"crypto/hmac"
 	"crypto/md5"
-	"crypto/pbkdf2"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha3"
 	"crypto/sha512"
 	"crypto/subtle"
 	_ "embed"
@@ -23,12 +23,27 @@ import (
 	"github.com/causeway-dev/causeway/script/modules"
 )
 
-//go:embed crypto.js
-var source string
+// The module's parts. Each is a function (natives, part) that adds to part what the others need of it; crypto.js is the exports.
+var (
+	//go:embed base.js
+	base string
+	//go:embed key.js
+	keys string
+	//go:embed cipher.js
+	ciphers string
+	//go:embed subtle.js
+	subtleParts string
+	//go:embed crypto.js
+	exports string
+)
 
 // Module is the module "crypto".
 func Module() modules.Module {
-	return modules.Module{Name: "crypto", Source: source, Natives: natives}
+	source := "(function (natives, require, global) {\nconst part = { require, global };\n"
+	for _, text := range []string{base, keys, ciphers, subtleParts} {
+		source += text + "(natives, part);\n"
+	}
+	return modules.Module{Name: "crypto", Source: source + "const made =\n" + exports + "(natives, part);\nreturn made;\n})", Natives: natives}
 }
 
 type algorithm struct {
@@ -38,7 +53,7 @@ type algorithm struct {
 
 // algorithmOf knows what scripts of the field use; SHA-1 and MD5 are theirs to choose, since APIs demand them.
 func algorithmOf(name string) (algorithm, bool) {
-	name = strings.ReplaceAll(strings.ToLower(name), "-", "")
+	name = strings.NewReplacer("-", "", "/", "").Replace(strings.ToLower(name))
 	name = strings.TrimPrefix(name, "rsa")
 	switch name {
 	case "md5":
@@ -53,11 +68,15 @@ func algorithmOf(name string) (algorithm, bool) {
 		return algorithm{sha512.New384, crypto.SHA384}, true
 	case "sha512":
 		return algorithm{sha512.New, crypto.SHA512}, true
+	case "sha512256":
+		return algorithm{sha512.New512_256, crypto.SHA512_256}, true
+	case "sha3256":
+		return algorithm{func() hash.Hash { return sha3.New256() }, crypto.SHA3_256}, true
+	case "sha3512":
+		return algorithm{func() hash.Hash { return sha3.New512() }, crypto.SHA3_512}, true
 	}
 	return algorithm{}, false
 }
-
-const maxIterations = 10_000_000 // of a key derivation: seconds of CPU, in one native call
 
 func natives(env *modules.Env) map[string]modules.Native {
 	n := &native{env}
@@ -66,11 +85,25 @@ func natives(env *modules.Env) map[string]modules.Native {
 			_, ok := algorithmOf(c.Argument(0).String())
 			return env.VM.ToValue(ok)
 		},
-		"hash":       n.hash,
-		"hmac":       n.hmac,
-		"pbkdf2":     n.pbkdf2,
-		"sign":       n.sign,
-		"verify":     n.verify,
+		"hash":        n.hash,
+		"hmac":        n.hmac,
+		"pbkdf2":      n.pbkdf2,
+		"scrypt":      n.scrypt,
+		"hkdf":        n.hkdf,
+		"parseKey":    n.parseKey,
+		"publicJWK":   n.publicJWK,
+		"publicHalf":  n.publicHalf,
+		"describeKey": n.describeKey,
+		"exportKey":   n.exportKey,
+		"sign":        n.sign,
+		"verify":      n.verify,
+		"encryptRSA":  n.encryptRSA,
+		"decryptRSA":  n.decryptRSA,
+		"cipher":      n.newCipher,
+		"hasCipher": func(c goja.FunctionCall) goja.Value {
+			_, ok := suiteOf(c.Argument(0).String())
+			return env.VM.ToValue(ok)
+		},
 		"random":     n.random,
 		"equalBytes": n.equal,
 	}
@@ -96,20 +129,6 @@ func (n *native) hmac(c goja.FunctionCall) goja.Value {
 	h := hmac.New(n.algorithm(c.Argument(0)).make, n.env.MustBytes(c.Argument(1)))
 	h.Write(n.env.MustBytes(c.Argument(2)))
 	return n.env.ArrayBuffer(h.Sum(nil))
-}
-
-// pbkdf2 takes digest, password, salt, iterations, length.
-func (n *native) pbkdf2(c goja.FunctionCall) goja.Value {
-	a := n.algorithm(c.Argument(0))
-	iterations, length := c.Argument(3).ToInteger(), c.Argument(4).ToInteger()
-	if iterations < 1 || iterations > maxIterations || length < 0 || length > 1<<20 {
-		n.env.Throw("RangeError", "ERR_OUT_OF_RANGE", "The number of iterations or the key length is out of range")
-	}
-	key, err := pbkdf2.Key(a.make, string(n.env.MustBytes(c.Argument(1))), n.env.MustBytes(c.Argument(2)), int(iterations), int(length))
-	if err != nil {
-		n.env.Throw("Error", "", "%v", err)
-	}
-	return n.env.ArrayBuffer(key)
 }
 
 func (n *native) random(c goja.FunctionCall) goja.Value {

@@ -1,21 +1,6 @@
 // The part of Node's crypto that integration scripts use, and the web's crypto object.
-(function (natives, require) {
-  const { Buffer } = require('buffer');
-  const coded = (Ctor, code, message) => { const e = new Ctor(message); e.code = code; return e; };
-  const bytesOf = (v, encoding) => {
-    if (typeof v === 'string') return Buffer.from(v, encoding);
-    if (v instanceof ArrayBuffer) return Buffer.from(v);
-    if (ArrayBuffer.isView(v)) return Buffer.from(v.buffer, v.byteOffset, v.byteLength);
-    throw coded(TypeError, 'ERR_INVALID_ARG_TYPE', 'The "data" argument must be of type string or an instance of Buffer, TypedArray, or DataView');
-  };
-  const out = (bytes, encoding) => {
-    const b = Buffer.from(bytes);
-    return encoding === undefined || encoding === 'buffer' ? b : b.toString(encoding);
-  };
-  const keyText = (key) => {
-    if (typeof key === 'object' && key !== null && !ArrayBuffer.isView(key)) key = key.key;
-    return typeof key === 'string' ? key : Buffer.from(key).toString();
-  };
+(function (natives, part) {
+  const { Buffer, coded, bytesOf, out, later, random, getRandomValues, randomUUID, secret } = part;
 
   class Hash {
     #algorithm; #key; #parts = []; #done = false;
@@ -28,6 +13,8 @@
       this.#parts.push(Buffer.from(bytesOf(data, encoding)));
       return this;
     }
+    write(data, encoding) { this.update(data, encoding); return true; }
+    end(data, encoding) { return data === undefined ? this : this.update(data, encoding); }
     digest(encoding) {
       if (this.#done) throw coded(Error, 'ERR_CRYPTO_HASH_FINALIZED', 'Digest already called');
       this.#done = true;
@@ -40,35 +27,14 @@
       return h;
     }
   }
-  class Sign {
-    #algorithm; #parts = [];
-    constructor(algorithm) { this.#algorithm = String(algorithm); }
-    update(data, encoding) { this.#parts.push(Buffer.from(bytesOf(data, encoding))); return this; }
-    write(data, encoding) { return this.update(data, encoding); }
-    end(data) { return data === undefined ? this : this.update(data); }
-    sign(key, encoding) { return out(natives.sign(this.#algorithm, keyText(key), Buffer.concat(this.#parts)), encoding); }
-    verify(key, signature, encoding) {
-      return natives.verify(this.#algorithm, keyText(key), Buffer.concat(this.#parts), bytesOf(signature, encoding));
-    }
-  }
 
-  const random = (n) => Buffer.from(natives.random(n));
-  const randomUUID = () => {
-    const b = random(16);
-    b[6] = (b[6] & 0x0f) | 0x40;
-    b[8] = (b[8] & 0x3f) | 0x80;
-    const s = b.toString('hex');
-    return `${s.slice(0, 8)}-${s.slice(8, 12)}-${s.slice(12, 16)}-${s.slice(16, 20)}-${s.slice(20)}`;
-  };
-  const getRandomValues = (view) => {
-    if (view.byteLength > 65536) throw coded(Error, 'ERR_OUT_OF_RANGE', 'The requested length exceeds 65,536 bytes');
-    new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(random(view.byteLength));
-    return view;
-  };
-  const later = (callback, make) => {
-    (async () => { let v; try { v = make(); } catch (e) { callback(e); return; } callback(null, v); })();
-  };
-  const pbkdf2Sync = (password, salt, iterations, length, digest) => out(natives.pbkdf2(String(digest), bytesOf(password), bytesOf(salt), iterations, length));
+  const pbkdf2Sync = (password, salt, iterations, length, digest) =>
+    Buffer.from(natives.pbkdf2(String(digest), bytesOf(password, undefined, 'password'), bytesOf(salt, undefined, 'salt'), iterations, length));
+  const scryptSync = (password, salt, length, o = {}) => Buffer.from(natives.scrypt(
+    bytesOf(password, undefined, 'password'), bytesOf(salt, undefined, 'salt'), length,
+    o.N ?? o.cost ?? 16384, o.r ?? o.blockSize ?? 8, o.p ?? o.parallelization ?? 1, o.maxmem ?? 32 * 1024 * 1024));
+  const hkdfSync = (digest, key, salt, info, length) =>
+    natives.hkdf(String(digest), secret(key), bytesOf(salt, undefined, 'salt'), bytesOf(info, undefined, 'info'), length);
   const randomInt = (a, b, callback) => {
     if (typeof b === 'function') { callback = b; b = undefined; }
     const [low, high] = b === undefined ? [0, a] : [a, b];
@@ -76,37 +42,36 @@
     const draw = () => low + Number(random(8).readBigUInt64BE(0) % BigInt(high - low));
     return callback ? later(callback, draw) : draw();
   };
-
-  const digestName = (a) => (typeof a === 'string' ? a : a.name);
-  const subtle = {
-    async digest(algorithm, data) { return natives.hash(digestName(algorithm), bytesOf(data)); },
-    async importKey(format, key, algorithm, extractable, usages) {
-      if (format !== 'raw' || digestName(algorithm) !== 'HMAC') throw new Error('Only raw HMAC keys are supported');
-      return { type: 'secret', algorithm: { name: 'HMAC', hash: { name: digestName(algorithm.hash) } }, extractable, usages, key: Buffer.from(bytesOf(key)) };
-    },
-    async sign(algorithm, key, data) { return natives.hmac(key.algorithm.hash.name, key.key, bytesOf(data)); },
-    async verify(algorithm, key, signature, data) {
-      const made = natives.hmac(key.algorithm.hash.name, key.key, bytesOf(data)), given = bytesOf(signature);
-      return made.byteLength === given.length && natives.equalBytes(made, given);
-    },
+  const signature = (make) => (...args) => {
+    const callback = typeof args.at(-1) === 'function' ? args.pop() : undefined;
+    return callback ? later(callback, () => make(...args)) : make(...args);
   };
-  const webcrypto = { getRandomValues, randomUUID, subtle };
+
+  const { subtle, CryptoKey } = part;
+  const webcrypto = { getRandomValues, randomUUID, subtle, CryptoKey };
   const exports = {
     createHash: (algorithm) => new Hash(algorithm),
-    createHmac: (algorithm, key) => new Hash(algorithm, Buffer.from(bytesOf(key))),
-    createSign: (algorithm) => new Sign(algorithm),
-    createVerify: (algorithm) => new Sign(algorithm),
-    sign: (algorithm, data, key) => out(natives.sign(String(algorithm), keyText(key), bytesOf(data))),
-    verify: (algorithm, data, key, signature) => natives.verify(String(algorithm), keyText(key), bytesOf(data), bytesOf(signature)),
+    createHmac: (algorithm, key, options) => new Hash(algorithm, Buffer.from(secret(key, options?.encoding))),
+    createSign: (algorithm) => new part.Sign(algorithm),
+    createVerify: (algorithm) => new part.Verify(algorithm),
+    sign: signature((algorithm, data, key) => Buffer.from(part.sign(algorithm, data, key))),
+    verify: signature(part.verify),
     hash: (algorithm, data, encoding = 'hex') => out(natives.hash(algorithm, bytesOf(data)), encoding),
-    getHashes: () => ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'],
+    getHashes: () => ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512', 'sha512-256', 'sha3-256', 'sha3-512'],
+    getCiphers: () => ['aes-128-cbc', 'aes-128-ctr', 'aes-128-ecb', 'aes-128-gcm', 'aes-192-cbc', 'aes-192-ctr', 'aes-192-ecb', 'aes-192-gcm', 'aes-256-cbc',
+      'aes-256-ctr', 'aes-256-ecb', 'aes-256-gcm', 'des-ede3-cbc'],
     randomBytes: (n, callback) => (callback ? later(callback, () => random(n)) : random(n)),
     randomFillSync: (view) => getRandomValues(view),
-    randomInt, randomUUID, getRandomValues, pbkdf2Sync,
+    randomInt, randomUUID, getRandomValues, pbkdf2Sync, scryptSync, hkdfSync,
     pbkdf2: (password, salt, iterations, length, digest, callback) => later(callback, () => pbkdf2Sync(password, salt, iterations, length, digest)),
+    scrypt: (password, salt, length, options, callback) =>
+      (typeof options === 'function' ? later(options, () => scryptSync(password, salt, length)) : later(callback, () => scryptSync(password, salt, length, options))),
+    hkdf: (digest, key, salt, info, length, callback) => later(callback, () => hkdfSync(digest, key, salt, info, length)),
     timingSafeEqual: (a, b) => natives.equalBytes(bytesOf(a), bytesOf(b)),
     webcrypto, subtle,
   };
+  for (const name of ['constants', 'KeyObject', 'createPrivateKey', 'createPublicKey', 'createSecretKey', 'createCipheriv', 'createDecipheriv',
+    'publicEncrypt', 'privateDecrypt']) exports[name] = part[name];
   exports.default = exports;
   return exports;
 })

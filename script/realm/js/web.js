@@ -11,11 +11,15 @@
   const bufferOf = (v) => { const u = viewOf(v); return Buffer.from(u.buffer, u.byteOffset, u.byteLength); };
 
   // --- text ------------------------------------------------------------------------------------------------------------
+  const codes = { // Web IDL, 2.8.1
+    InvalidCharacterError: 5, NotSupportedError: 9, InvalidStateError: 11, SyntaxError: 12, InvalidAccessError: 15, AbortError: 20, TimeoutError: 23,
+    DataCloneError: 25,
+  };
   class DOMException extends Error {
     #name;
     constructor(message = '', name = 'Error') { super(message); this.#name = name; }
     get name() { return this.#name; }
-    get code() { return { AbortError: 20, DataCloneError: 25, TimeoutError: 23, InvalidCharacterError: 5 }[this.#name] ?? 0; }
+    get code() { return codes[this.#name] ?? 0; }
   }
   class TextEncoder {
     get encoding() { return 'utf-8'; }
