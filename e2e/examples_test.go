@@ -4,9 +4,12 @@ package e2e
 
 import (
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,19 +43,78 @@ func withExamples(t *testing.T) *exampled {
 	path := filepath.Join(t.TempDir(), "here.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(catalog.String()), 0o600))
 	e.platform = started(t, "CAUSEWAY_EGRESS_ALLOW_PRIVATE=true", "CAUSEWAY_CATALOG_FILES="+path)
-	for _, name := range vendors {
-		e.must(200, "POST", "/integrations", map[string]any{
-			"provider": name + "-here", "unique_key": name,
+	dir := examples(t)
+	for _, name := range integrations(t, dir) {
+		body := map[string]any{
+			"provider": name, "unique_key": name,
 			"credentials": map[string]any{"type": "OAUTH2", "client_id": "an-id", "client_secret": "a-secret"},
-		})
+		}
+		switch {
+		case slices.Contains(vendors, name):
+			body["provider"] = name + "-here"
+		case name == "stripe":
+			body = map[string]any{"provider": "stripe-api-key", "unique_key": name}
+		}
+		e.must(200, "POST", "/integrations", body)
 	}
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS("../examples")))
-	plan := e.cli(dir, "deploy", "--auto-confirm")
-	for _, script := range []string{"issues", "create-issue", "contacts", "send-message"} {
-		assert.Contains(t, plan, script)
-	}
+	e.cli(dir, "deploy", "--auto-confirm")
 	return e
+}
+
+// examples copies the project, so that nothing is generated into the repository.
+func examples(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	from := os.DirFS("../examples")
+	names, err := fs.ReadDir(from, ".")
+	require.NoError(t, err)
+	for _, n := range names {
+		switch {
+		case n.Name() == "node_modules" || n.Name() == "build" || n.Name() == ".causeway":
+		case n.IsDir():
+			sub, err := fs.Sub(from, n.Name())
+			require.NoError(t, err)
+			require.NoError(t, os.CopyFS(filepath.Join(dir, n.Name()), sub))
+		default:
+			text, err := fs.ReadFile(from, n.Name())
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, n.Name()), text, 0o600))
+		}
+	}
+	return dir
+}
+
+// integrations are the folders of a project.
+func integrations(t *testing.T, dir string) []string {
+	t.Helper()
+	names, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var out []string
+	for _, n := range names {
+		if n.IsDir() {
+			out = append(out, n.Name())
+		}
+	}
+	return out
+}
+
+// TestTheTypesOfTheExamplesFit checks them with the TypeScript that their lock file names, by way of our own command.
+func TestTheTypesOfTheExamplesFit(t *testing.T) {
+	dir := examples(t)
+	npm := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	npm.Dir = dir
+	out, err := npm.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	p := newPlatform(t)
+	p.cli(dir, "compile")
+
+	wrong := filepath.Join(dir, "slack", "actions", "send-message.ts")
+	text, err := os.ReadFile(wrong)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(wrong, append(text, "\nexport type Wrong = NoSuchType;\n"...), 0o600))
+	said, err := p.tryCLI(dir, "compile")
+	require.Error(t, err)
+	assert.Contains(t, said, "NoSuchType", "the types were checked")
 }
 
 // authorize makes a connection as if a user had gone through OAuth 2.
@@ -101,6 +163,8 @@ func TestExamples(t *testing.T) {
 	t.Run("GitHub's issues are incremental", func(t *testing.T) { githubIssues(t, e) })
 	t.Run("GitHub's answers to new issues", func(t *testing.T) { githubCreateIssue(t, e) })
 	t.Run("HubSpot's contacts are complete, and deletions are found", func(t *testing.T) { hubspotContacts(t, e) })
+	t.Run("HubSpot's answers to new contacts", func(t *testing.T) { hubspotCreateContact(t, e) })
+	t.Run("Slack's users: a failure with status 200 is no end of the list", func(t *testing.T) { slackUsers(t, e) })
 	t.Run("Slack's answers to messages", func(t *testing.T) { slackSendMessage(t, e) })
 	assert.NotContains(t, e.output.String(), "a-token-nobody-may-see")
 }
@@ -171,6 +235,17 @@ func githubCreateIssue(t *testing.T, e *exampled) {
 	assert.Contains(t, payload(t, a), `"code":"missing_repository"`)
 }
 
+func hubspotCreateContact(t *testing.T, e *exampled) {
+	a := e.action("hubspot", "acme", "create-contact", map[string]any{"email": "new@example.test", "first_name": "New"})
+	require.Equal(t, 200, a.Status, "%s", a.Body)
+	assert.JSONEq(t, `{"id":"331","created_at":"2026-01-02T03:04:05.678Z"}`, string(a.Body))
+	assert.JSONEq(t, `{"properties":{"email":"new@example.test","firstname":"New"}}`, string(e.fake.Last().Body), "HubSpot's names")
+
+	a = e.action("hubspot", "acme", "create-contact", map[string]any{"email": "C7@example.test"})
+	assert.Equal(t, 500, a.Status)
+	assert.JSONEq(t, `{"code":"contact_exists","message":"There is a contact with this address","id":"108"}`, payload(t, a))
+}
+
 func hubspotContacts(t *testing.T, e *exampled) {
 	const path = "/hubspot/crm/v3/objects/contacts"
 	e.authorize("hubspot", "acme", nil)
@@ -204,8 +279,25 @@ func hubspotContacts(t *testing.T, e *exampled) {
 	assert.Equal(t, map[string]any{"150": "DELETED"}, ids(changed), "the contact that is gone, and no other")
 }
 
-func slackSendMessage(t *testing.T, e *exampled) {
+func slackUsers(t *testing.T, e *exampled) {
 	e.authorize("slack", "acme", nil)
+	assert.Equal(t, "SUCCESS", e.synced("slack", "acme", "users", "").Status)
+	all, cursor := e.records("slack", "acme", "User", "")
+	require.Len(t, ids(all), 449, "all but the one who is deactivated from the start")
+	assert.Equal(t, "u1@example.test", all[0]["email"])
+
+	e.vendors.Deactivate(3)
+	e.vendors.Instead("cursor=", fakeapi.JSON(200, `{"ok":false,"error":"invalid_cursor"}`))
+	assert.Equal(t, "ERROR", e.again("slack", "acme", "users").Status)
+	changed, _ := e.records("slack", "acme", "User", cursor)
+	assert.Empty(t, changed)
+
+	assert.Equal(t, "SUCCESS", e.again("slack", "acme", "users").Status)
+	changed, _ = e.records("slack", "acme", "User", cursor)
+	assert.Equal(t, map[string]any{"U0000000003": "DELETED"}, ids(changed))
+}
+
+func slackSendMessage(t *testing.T, e *exampled) {
 	a := e.action("slack", "acme", "send-message", map[string]any{"channel": "#general", "text": "hi"})
 	require.Equal(t, 200, a.Status, "%s", a.Body)
 	assert.JSONEq(t, `{"channel":"C0123456789","ts":"1764000000.000100"}`, string(a.Body))

@@ -1,4 +1,12 @@
 import './github/syncs/issues.js';
 import './github/actions/create-issue.js';
+import './github/actions/update-issue.js';
+import './gitlab/syncs/merge-requests.js';
+import './gitlab/actions/create-issue.js';
+import './gitlab/actions/comment-on-merge-request.js';
 import './hubspot/syncs/contacts.js';
+import './hubspot/actions/add-note.js';
+import './hubspot/actions/create-contact.js';
+import './slack/syncs/users.js';
+import './slack/actions/create-channel.js';
 import './slack/actions/send-message.js';

@@ -15,10 +15,13 @@ import (
 func TestTheBuiltInCatalogHoldsWhatTheExamplesNeed(t *testing.T) {
 	c, err := providers.Load()
 	require.NoError(t, err)
-	require.NoError(t, c.Problems())
+	assert.Empty(t, c.Findings(), "not even a warning")
 	for name, mode := range map[string]causeway.AuthMode{
 		"github": causeway.AuthOAuth2, "hubspot": causeway.AuthOAuth2, "slack": causeway.AuthOAuth2, "demo": causeway.AuthAPIKey,
 		"unauthenticated": causeway.AuthNone, "private-api-bearer": causeway.AuthAPIKey, "private-api-basic": causeway.AuthBasic,
+		"gitlab": causeway.AuthOAuth2, "salesforce": causeway.AuthOAuth2, "notion": causeway.AuthOAuth2, "linear": causeway.AuthOAuth2,
+		"jira": causeway.AuthOAuth2, "zendesk": causeway.AuthOAuth2, "intercom": causeway.AuthOAuth2, "stripe-api-key": causeway.AuthBasic,
+		"google-drive": causeway.AuthOAuth2, "google-calendar": causeway.AuthOAuth2, "airtable": causeway.AuthOAuth2, "shopify": causeway.AuthOAuth2,
 	} {
 		p, ok := c.Provider(name)
 		require.True(t, ok, name)
@@ -27,6 +30,9 @@ func TestTheBuiltInCatalogHoldsWhatTheExamplesNeed(t *testing.T) {
 	github, _ := c.Provider("github")
 	assert.Equal(t, "x-ratelimit-remaining", github.Proxy.Retry.Remaining)
 	assert.JSONEq(t, `{"type":"link","limit_name_in_request":"per_page","link_rel_in_response_header":"next"}`, string(github.Proxy.Paginate))
+	drive, _ := c.Provider("google-drive")
+	assert.JSONEq(t, `{"type":"cursor","cursor_path_in_response":"nextPageToken","cursor_name_in_request":"pageToken","limit_name_in_request":"pageSize","response_path":"files"}`,
+		string(drive.Proxy.Paginate), "what Google's APIs share, with the names of this one")
 }
 
 func TestFilesAreLaidOverAndABrokenEntryTakesNothingDown(t *testing.T) {

@@ -14,40 +14,43 @@ import (
 type Vendors struct {
 	server *Server
 
-	mu       sync.Mutex
-	issues   []issue   // by number, from 1; the same in each repository
-	contacts []contact // by id, ascending
-	posted   int
-	instead  map[string]Answer // by a part of the request's target
+	mu          sync.Mutex
+	issues      []issue           // GitHub's by number, from 1; the same in each repository
+	contacts    []contact         // HubSpot's by id, ascending
+	deactivated map[int]bool      // users of Slack
+	posted      int               // messages to Slack
+	instead     map[string]Answer // by a part of the request's target
 }
 
 // Vendors adds the vendors' endpoints that the examples use.
 func (s *Server) Vendors(issues, contacts int) *Vendors {
-	v := &Vendors{server: s, instead: map[string]Answer{}}
+	v := &Vendors{server: s, deactivated: map[int]bool{slackUsers: true}, instead: map[string]Answer{}}
 	for n := 1; n <= issues; n++ {
 		v.issues = append(v.issues, newIssue(n))
 	}
 	for i := range contacts {
 		v.contacts = append(v.contacts, newContact(i))
 	}
-	s.Handle("/github/repos/", v.authorized(v.github, `{"message":"Requires authentication","documentation_url":"https://docs.github.com/rest","status":"401"}`))
+	s.Handle("/github/repos/", v.authorized(v.github, JSON(401, `{"message":"Requires authentication","documentation_url":"https://docs.github.com/rest","status":"401"}`)))
 	s.Handle("/hubspot/crm/v3/objects/contacts", v.authorized(v.hubspot,
-		`{"status":"error","message":"Authentication credentials not found.","category":"INVALID_AUTHENTICATION"}`))
-	s.Handle("/slack/chat.postMessage", v.slackPostMessage)
+		JSON(401, `{"status":"error","message":"Authentication credentials not found.","category":"INVALID_AUTHENTICATION"}`)))
+	refused := JSON(200, `{"ok":false,"error":"not_authed"}`)
+	s.Handle("/slack/users.list", v.authorized(v.slackListUsers, refused))
+	s.Handle("/slack/chat.postMessage", v.authorized(v.slackPostMessage, refused))
 	return v
 }
 
-// Instead gives another answer to the next request to GitHub or HubSpot whose target contains a text.
+// Instead gives another answer to the next request whose target contains a text.
 func (v *Vendors) Instead(text string, a Answer) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.instead[text] = a
 }
 
-func (v *Vendors) authorized(h Handler, refusal string) Handler {
+func (v *Vendors) authorized(h Handler, refusal Answer) Handler {
 	return func(r *Request) Answer {
 		if !strings.HasPrefix(r.Get("Authorization"), "Bearer ") {
-			return JSON(401, refusal)
+			return refusal
 		}
 		if a, ok := v.takeInstead(r); ok {
 			return a

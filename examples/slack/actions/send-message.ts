@@ -1,30 +1,32 @@
 import { createAction } from 'causeway';
 import * as z from 'zod';
 
-/** https://docs.slack.dev/reference/methods/chat.postMessage: failures come with status 200 and ok: false. */
-type SlackAnswer = { ok: true; channel: string; ts: string; warning?: string } | { ok: false; error: string; needed?: string; provided?: string };
+import { checked } from '../answer.js';
+import type { SlackAnswer } from '../answer.js';
+
+const Message = z.object({
+    channel: z.string().min(1).describe('a channel id, as in C0123456789'),
+    text: z.string().min(1).max(40_000),
+    thread_ts: z.string().optional().describe('the message to answer'),
+    blocks: z.array(z.record(z.string(), z.unknown())).optional().describe('Block Kit; text is then what notifications show')
+});
 
 export default createAction({
     description: 'Sends a message to a channel, or as an answer in a thread',
     scopes: ['chat:write'],
-    input: z.object({
-        channel: z.string().describe('a channel id, as in C0123456789'),
-        text: z.string().min(1).max(40_000),
-        thread_ts: z.string().optional().describe('the message to answer'),
-        blocks: z.array(z.record(z.string(), z.unknown())).optional().describe('Block Kit; text is then what notifications show')
-    }),
+    input: Message,
     output: z.object({ channel: z.string(), ts: z.string() }),
 
     exec: async (nango, input) => {
-        const { data } = await nango.post<SlackAnswer>({
+        const { data: message } = await nango.zodValidateInput({ zodSchema: Message, input });
+        const { data } = await nango.post<SlackAnswer<{ channel: string; ts: string }>>({
+            // https://docs.slack.dev/reference/methods/chat.postMessage
             endpoint: '/chat.postMessage',
-            data: { channel: input.channel, text: input.text, thread_ts: input.thread_ts, blocks: input.blocks },
+            data: { channel: message.channel, text: message.text, thread_ts: message.thread_ts, blocks: message.blocks },
             // Slack may have posted a message whose answer was lost: trying again is left to who called.
             retries: 0
         });
-        if (!data.ok) {
-            throw new nango.ActionError({ code: data.error, message: `Slack answered: ${data.error}`, needed: data.needed });
-        }
-        return { channel: data.channel, ts: data.ts };
+        const { channel, ts } = checked(nango, data);
+        return { channel, ts };
     }
 });
