@@ -12,16 +12,13 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	causeway "github.com/causeway-dev/causeway"
 	"github.com/causeway-dev/causeway/config"
 	"github.com/causeway-dev/causeway/dashboard"
 	"github.com/causeway-dev/causeway/devstack/demo"
@@ -77,8 +74,8 @@ func dev(ctx context.Context, conf *config.Loaded, reset bool, out io.Writer) er
 	defer closeLog()
 
 	began := time.Now()
-	d := &devPlatform{dir: dir, out: out, platform: platform{conf: conf, log: log}, health: &health{}}
-	d.steps = &steps{log: log, notify: func(part string) { fmt.Fprintf(out, "  starting %s …\n", part) }}
+	d := &devPlatform{dir: dir, out: out, platform: newPlatform(conf, log)}
+	d.steps.notify = func(part string) { fmt.Fprintf(out, "  starting %s …\n", part) }
 	defer d.stop(ctx)
 	if err := d.start(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -113,7 +110,6 @@ type devPlatform struct {
 	out      io.Writer
 	base     int // first of our ports
 	postgres *postgres.Server
-	health   *health
 	info     devInfo
 }
 
@@ -125,14 +121,8 @@ func (d *devPlatform) start(ctx context.Context) error {
 	if err := d.settle(); err != nil {
 		return err
 	}
-	for _, up := range []func(context.Context) error{
-		d.upPostgres, d.upRedis, d.upTemporal, d.upDemo, d.upDatabase, d.upStorage, d.upAccount, d.upDispatch, d.upCalls, d.upWorker, d.upServers,
-	} {
-		if err := up(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return inOrder(ctx,
+		d.upPostgres, d.upOwnRedis, d.upTemporal, d.upDemo, d.upDatabase, d.upStorage, d.upAccount, d.upDispatch, d.upCalls, d.upWorker, d.upServers)
 }
 
 // settle gives the settings values that fit a developer's machine, unless somebody has set them.
@@ -195,7 +185,7 @@ func (d *devPlatform) upPostgres(ctx context.Context) error {
 	})
 }
 
-func (d *devPlatform) upRedis(ctx context.Context) error {
+func (d *devPlatform) upOwnRedis(ctx context.Context) error {
 	if d.conf.Redis.URL != "" {
 		return nil
 	}
@@ -216,10 +206,13 @@ func (d *devPlatform) upTemporal(ctx context.Context) error {
 	return d.steps.up(ctx, "Temporal", 2*time.Minute, func(context.Context) (func(context.Context) error, error) {
 		server, err := temporal.Start(ctx, temporal.Options{
 			Dir: d.dir.join("temporal"), Port: d.base + portTemporal, UIPort: d.base + portTemporalUI, UIPath: "/temporal",
-			Namespace: d.conf.Temporal.Namespace, Retention: d.conf.Temporal.Retention, Attributes: causeway.Attributes,
-			Notice: func(text string) { fmt.Fprintln(d.out, "  "+text) },
+			Namespace: d.conf.Temporal.Namespace, Notice: func(text string) { fmt.Fprintln(d.out, "  "+text) },
 		})
 		if err != nil {
+			return nil, err
+		}
+		if _, err := setUpTemporal(ctx, d.conf, d.log); err != nil {
+			server.Stop()
 			return nil, err
 		}
 		return func(context.Context) error { server.Stop(); return nil }, nil
@@ -240,8 +233,7 @@ func (d *devPlatform) upDemo(ctx context.Context) error {
 
 func (d *devPlatform) upDatabase(ctx context.Context) error {
 	return d.steps.up(ctx, "migrations", time.Minute, func(limited context.Context) (func(context.Context) error, error) {
-		_, err := migrate(limited, d.conf)
-		return nil, err
+		return nil, migrate(limited, d.conf, func(string, int) {})
 	})
 }
 
@@ -262,17 +254,10 @@ func (d *devPlatform) upServers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range []struct {
-		name, listen string
-		handler      http.Handler
-	}{{"admin port", d.conf.Server.AdminListen, adminHandler(d.health)}, {"API", d.conf.Server.Listen, handler}} {
-		if err := d.steps.up(ctx, s.name, 10*time.Second, func(context.Context) (func(context.Context) error, error) {
-			return serve(ctx, s.listen, s.handler)
-		}); err != nil {
-			return err
-		}
+	if err := d.upAdmin(ctx); err != nil {
+		return err
 	}
-	return nil
+	return d.upListener(ctx, "API", d.conf.Server.Listen, handler)
 }
 
 // front puts the status page and Temporal's UI before the API. It answers to names of loopback only, so that no web page can
@@ -340,11 +325,6 @@ func (d *devPlatform) status(w http.ResponseWriter, r *http.Request) {
 	_ = dashboard.Status(w, page)
 }
 
-func (d *devPlatform) pingTemporal(ctx context.Context) error {
-	_, err := d.temporal.CheckHealth(ctx, nil)
-	return err
-}
-
 func (d *devPlatform) print(took time.Duration) {
 	fmt.Fprintf(d.out, "\nCauseway is ready (%s).\n\n", took.Round(100*time.Millisecond))
 	table := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', 0)
@@ -377,18 +357,7 @@ func (d *devPlatform) stop(ctx context.Context) {
 	if len(d.steps.started) == 0 {
 		return
 	}
-	again := make(chan os.Signal, 1)
-	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(again)
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		select {
-		case <-again:
-			os.Exit(130)
-		case <-done:
-		}
-	}()
-	fmt.Fprintln(d.out, "\nStopping; runs that go on have "+strconv.Itoa(int(devDrain.Seconds()))+" seconds …")
+	defer impatient()()
+	fmt.Fprintln(d.out, "\nStopping; runs that go on have "+strconv.Itoa(int(d.conf.Worker.Drain.Seconds()))+" seconds …")
 	d.steps.down(context.WithoutCancel(ctx))
 }

@@ -31,7 +31,7 @@ func newRunner() *cobra.Command {
 // newInternal are commands that other commands call.
 func newInternal() *cobra.Command {
 	cmd := &cobra.Command{Use: "internal", Hidden: true}
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(newInternalTemporal(), &cobra.Command{
 		Use:  "fetch-postgres folder",
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return postgres.FetchEmbedded(args[0]) },

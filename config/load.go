@@ -72,7 +72,7 @@ func Load(path string, environ []string) (*Loaded, error) {
 	if err := l.environment(environ); err != nil {
 		return nil, err
 	}
-	return l, l.check()
+	return l, l.Check()
 }
 
 // Set gives a setting a value from the program, e.g. the address of an embedded server. It panics on an unknown key, which
@@ -254,11 +254,20 @@ func hint[V any](name string, known map[string]V) string {
 	return fmt.Sprintf(" (did you mean %s?)", best)
 }
 
-func (l *Loaded) check() error {
+// Check refuses values that make no sense. Whoever has Set some asks again.
+func (l *Loaded) Check() error {
 	for key, leaf := range l.leaves() {
 		if enum := leaf.field.Tag.Get("enum"); enum != "" && !slices.Contains(strings.Split(enum, ","), leaf.value.String()) {
 			return fmt.Errorf("%s: %q is none of %s", key, leaf.value.String(), strings.ReplaceAll(enum, ",", ", "))
 		}
+	}
+	for _, kind := range l.Worker.Queues {
+		if !slices.Contains([]string{"interactive", "background", "control"}, kind) {
+			return fmt.Errorf("worker.queues: %q is none of interactive, background, control", kind)
+		}
+	}
+	if len(l.Worker.Pools) == 0 {
+		return fmt.Errorf("worker.pools: at least one")
 	}
 	if l.Worker.Lease < 10*time.Second {
 		return fmt.Errorf("worker.lease: not under 10s")

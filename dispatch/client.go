@@ -22,20 +22,16 @@ type ClientOptions struct {
 	Namespace string
 	APIKey    string
 	TLS       *tls.Config
-	Keys      *storage.Keyring
+	Keys      *storage.Keyring // nil: this client carries no payloads
 	Logger    *slog.Logger
 }
 
 // NewClient connects to Temporal with a client whose payloads and failure texts are encrypted. There is one in a process: eager starts
 // need the starter and the worker to share it.
 func NewClient(ctx context.Context, o ClientOptions) (client.Client, error) {
-	data, failures := converters(o.Keys)
-	options := client.Options{
-		HostPort:         o.Address,
-		Namespace:        o.Namespace,
-		DataConverter:    data,
-		FailureConverter: failures,
-		Logger:           sdkLogger(o.Logger),
+	options := client.Options{HostPort: o.Address, Namespace: o.Namespace, Logger: sdkLogger(o.Logger)}
+	if o.Keys != nil {
+		options.DataConverter, options.FailureConverter = converters(o.Keys)
 	}
 	options.ConnectionOptions.TLS = o.TLS
 	if o.APIKey != "" {

@@ -102,6 +102,18 @@ func (m *Migrator) locked(ctx context.Context, migrate func() error) error {
 	return nil
 }
 
+// Pending says whether files are not applied yet. It changes nothing.
+func (m *Migrator) Pending(ctx context.Context) (bool, error) {
+	pending, err := m.provider.HasPending(ctx)
+	if isCode(err, undefinedTable) {
+		return true, nil // not even the table that counts them
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the migrations' state: %w", err)
+	}
+	return pending, nil
+}
+
 // Status lists all files, oldest first.
 func (m *Migrator) Status(ctx context.Context) ([]Migration, error) {
 	all, err := m.provider.Status(ctx)

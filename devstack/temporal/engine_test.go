@@ -52,11 +52,12 @@ func startEngine(t *testing.T) *engine {
 	t.Cleanup(cancel)
 	e := &engine{Stack: workertest.NewStack(t), t: t, dir: t.TempDir(), runners: workertest.NewRunners()}
 	var err error
-	e.server, err = temporal.Start(ctx, temporal.Options{Dir: e.dir, Namespace: "causeway", Retention: 72 * time.Hour, Attributes: causeway.Attributes})
+	e.server, err = temporal.Start(ctx, temporal.Options{Dir: e.dir})
 	require.NoError(t, err)
 	t.Cleanup(e.server.Stop)
 	e.client = e.dial()
-	require.NoError(t, dispatch.CheckAttributes(ctx, e.client, "causeway"))
+	_, err = dispatch.SetUp(ctx, e.client, "causeway", 72*time.Hour)
+	require.NoError(t, err)
 	e.runners.Set("act", func(ctx context.Context, start script.Start, run *script.Run) script.Result {
 		var b behave
 		if err := json.Unmarshal(start.Input, &b); err != nil {

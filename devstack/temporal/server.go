@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
-	"time"
 
 	uiserver "github.com/temporalio/ui-server/v2/server"
 	uiconfig "github.com/temporalio/ui-server/v2/server/config"
@@ -26,14 +25,12 @@ import (
 
 // Options say where the server keeps its state and listens.
 type Options struct {
-	Dir        string // of the state; made if it isn't there
-	Port       int    // of the gRPC front end; 0: a free one
-	UIPort     int    // of the web UI; 0: no UI
-	UIPath     string // path below which the UI is served, e.g. "/temporal"
-	Namespace  string
-	Retention  time.Duration     // of closed executions
-	Attributes []string          // search attributes, all keywords, added before the first workflow
-	Notice     func(text string) // says what a person has to know, e.g. that a damaged state was moved aside; may be nil
+	Dir       string            // of the state; made if it isn't there
+	Port      int               // of the gRPC front end; 0: a free one
+	UIPort    int               // of the web UI; 0: no UI
+	UIPath    string            // path below which the UI is served, e.g. "/temporal"
+	Namespace string            // that the web UI shows first
+	Notice    func(text string) // says what a person has to know, e.g. that a damaged state was moved aside; may be nil
 }
 
 // Server is a running server.
@@ -44,7 +41,7 @@ type Server struct {
 	address string
 }
 
-// Start starts the server and returns when it answers and takes workflows with all search attributes.
+// Start starts the server and returns when it answers. It has no namespace of ours yet: dispatch.SetUp makes it.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -64,7 +61,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := s.run(cfg); err != nil {
 		return nil, err
 	}
-	if err := s.prepareNamespace(ctx, o); err != nil {
+	if err := s.answers(ctx); err != nil {
 		s.Stop()
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package temporal_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -11,22 +12,28 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	sdk "go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/types/known/durationpb"
 
+	causeway "github.com/causeway-dev/causeway"
 	"github.com/causeway-dev/causeway/devstack/temporal"
+	"github.com/causeway-dev/causeway/dispatch"
 )
 
 func start(t *testing.T, dir string, notice func(string)) (*temporal.Server, client.Client) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	s, err := temporal.Start(ctx, temporal.Options{Dir: dir, Namespace: "causeway", Retention: 72 * time.Hour, Attributes: []string{"CausewayKind"}, Notice: notice})
+	s, err := temporal.Start(ctx, temporal.Options{Dir: dir, Notice: notice})
 	require.NoError(t, err)
 	c, err := client.Dial(client.Options{HostPort: s.Address(), Namespace: "causeway", Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	_, err = dispatch.SetUp(ctx, c, "causeway", 72*time.Hour)
 	require.NoError(t, err)
 	return s, c
 }
@@ -68,6 +75,40 @@ func TestStateSurvivesARestart(t *testing.T) {
 	s.Stop()
 }
 
+func TestWhatTemporalLacksIsNamedAndSetUpMakesIt(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	s, err := temporal.Start(ctx, temporal.Options{Dir: t.TempDir()})
+	require.NoError(t, err)
+	defer s.Stop()
+	c, err := client.Dial(client.Options{HostPort: s.Address(), Namespace: "mine", Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	defer c.Close()
+
+	err = dispatch.Check(ctx, c, "mine")
+	require.ErrorIs(t, err, dispatch.ErrNotSetUp)
+	assert.ErrorContains(t, err, "no namespace mine; run causeway temporal setup")
+
+	_, err = c.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{Namespace: "mine", WorkflowExecutionRetentionPeriod: durationpb.New(72 * time.Hour)})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		err = dispatch.Check(ctx, c, "mine")
+		return errors.Is(err, dispatch.ErrNotSetUp)
+	}, time.Minute, 50*time.Millisecond, "a new namespace is known soon")
+	require.ErrorContains(t, err, "lacks the search attributes CausewayEnvironment, ")
+
+	made, err := dispatch.SetUp(ctx, c, "mine", 72*time.Hour)
+	require.NoError(t, err)
+	assert.False(t, made.Namespace, "it was there")
+	assert.ElementsMatch(t, causeway.Attributes, made.Attributes)
+	require.NoError(t, dispatch.Check(ctx, c, "mine"))
+
+	made, err = dispatch.SetUp(ctx, c, "mine", 72*time.Hour)
+	require.NoError(t, err)
+	assert.Empty(t, made.Attributes, "a second time there is nothing to do")
+}
+
 func TestADamagedFileIsMovedAside(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -85,7 +126,7 @@ func TestATakenPortOfTheUIIsAnError(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = l.Close() }()
 	_, err = temporal.Start(t.Context(), temporal.Options{
-		Dir: t.TempDir(), Namespace: "causeway", Retention: 72 * time.Hour, UIPort: l.Addr().(*net.TCPAddr).Port, UIPath: "/temporal",
+		Dir: t.TempDir(), Namespace: "causeway", UIPort: l.Addr().(*net.TCPAddr).Port, UIPath: "/temporal",
 	})
 	require.ErrorContains(t, err, "in use")
 }
