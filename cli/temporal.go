@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,18 +65,22 @@ func newTemporal() *cobra.Command {
 // newInternalTemporal runs the embedded Temporal server alone, for tests of an installation whose parts are separate processes. It has no
 // namespace of ours: causeway temporal setup makes it.
 func newInternalTemporal() *cobra.Command {
-	cmd := &cobra.Command{Use: "temporal folder", Args: cobra.ExactArgs(1)}
-	port := cmd.Flags().Int("port", 7233, "of the front end")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		ctx := cmd.Context()
-		server, err := temporal.Start(ctx, temporal.Options{Dir: filepath.Clean(args[0]), Port: *port, Notice: func(text string) {
+	cmd := &cobra.Command{Use: "temporal", Short: "Run the embedded Temporal server alone, on loopback", Args: cobra.NoArgs}
+	dir := cmd.Flags().String("dir", "temporal", "of the state")
+	listen := cmd.Flags().String("listen", "127.0.0.1:7233", "address of the front end, on loopback")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		address, err := netip.ParseAddrPort(*listen)
+		if err != nil || address.Addr() != netip.MustParseAddr("127.0.0.1") {
+			return usageError{fmt.Errorf("--listen: %q is no address of 127.0.0.1", *listen)}
+		}
+		server, err := temporal.Start(cmd.Context(), temporal.Options{Dir: *dir, Port: int(address.Port()), Notice: func(text string) {
 			fmt.Fprintln(cmd.ErrOrStderr(), text)
 		}})
 		if err != nil {
 			return err
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), server.Address())
-		<-ctx.Done()
+		<-cmd.Context().Done()
 		server.Stop()
 		return nil
 	}
