@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/dop251/goja"
+
+	"github.com/causeway-dev/causeway/script/modules/zod/fast"
 )
 
 // module loads a module of ours, once per realm.
@@ -49,21 +51,39 @@ func (r *run) require(name string) goja.Value {
 	panic(r.newError("Module '"+name+"' is not allowed", r.callStack()))
 }
 
-// zod runs the real package in this realm.
+// zod is the stand-in that records schemas and checks values in Go, with zod itself behind it.
 func (r *run) zod() goja.Value {
 	if v, ok := r.loaded["zod"]; ok {
 		return v
 	}
+	if !r.engine.hasZod { // a script learns that at once, not when it first fails to parse
+		panic(r.newError(errNoZod.Error(), r.callStack()))
+	}
+	var exports goja.Value
+	if r.engine.plainZod {
+		exports = r.realZod()
+	} else {
+		v, err := fast.Load(fast.Realm{VM: r.vm, CallDepth: maxCallDepth, Real: r.realZod, Date: r.hooks.dateCtor})
+		if err != nil {
+			panic(err)
+		}
+		exports = v
+	}
+	r.loaded["zod"] = exports
+	return exports
+}
+
+// realZod runs zod itself in this realm.
+func (r *run) realZod() *goja.Object {
 	program, err := r.engine.zod()
 	if err != nil {
 		panic(r.newError(err.Error(), r.callStack()))
 	}
-	exports, err := r.commonJS(program)
+	exports, err := r.evaluate(program, r.vm.NewObject(), goja.Undefined())
 	if err != nil {
 		panic(err)
 	}
-	r.loaded["zod"] = exports
-	return exports
+	return exports.ToObject(r.vm)
 }
 
 // nangoModule holds what a bundle may still import of it at run time: the wrappers, which tag a definition.
@@ -99,7 +119,19 @@ func (r *run) commonJS(p *goja.Program) (goja.Value, error) {
 			return nil, err
 		}
 	}
-	v, err := vm.RunProgram(p)
+	return r.evaluate(p, module, require)
+}
+
+// evaluate calls a module's function and returns its exports.
+func (r *run) evaluate(p *goja.Program, module *goja.Object, require goja.Value) (goja.Value, error) {
+	exports := module.Get("exports")
+	if exports == nil {
+		exports = r.vm.NewObject()
+		if err := module.Set("exports", exports); err != nil {
+			return nil, err
+		}
+	}
+	v, err := r.vm.RunProgram(p)
 	if err != nil {
 		return nil, err
 	}

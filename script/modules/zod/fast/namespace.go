@@ -1,0 +1,71 @@
+package fast
+
+import (
+	"slices"
+
+	"github.com/dop251/goja"
+)
+
+// namespace is an object of zod's functions: those that are recorded come from the recorder, the rest from zod, which is loaded when one of
+// them is read. Its names are known without that, since bundles may list them.
+type namespace struct {
+	names  []string // in zod's order
+	made   *goja.Object
+	own    map[string]goja.Value
+	real   func() *goja.Object
+	before func(name string) // called before a member of zod is handed out
+}
+
+func (n *namespace) Get(name string) goja.Value {
+	if v, ok := n.own[name]; ok {
+		return v
+	}
+	if _, ok := slices.BinarySearch(n.names, name); !ok {
+		return nil
+	}
+	if v := n.made.Get(name); v != nil {
+		return v
+	}
+	if n.before != nil {
+		n.before(name)
+	}
+	return n.real().Get(name)
+}
+
+func (n *namespace) Has(name string) bool {
+	_, ok := slices.BinarySearch(n.names, name)
+	return ok
+}
+
+func (n *namespace) Set(string, goja.Value) bool { return false }
+func (n *namespace) Delete(name string) bool     { return !n.Has(name) }
+func (n *namespace) Keys() []string              { return slices.Clone(n.names) }
+
+// outside is the package: its namespace, and that once more as z and as default.
+type outside struct {
+	*namespace
+	z   goja.Value
+	yes goja.Value // true
+}
+
+func (o *outside) Get(name string) goja.Value {
+	switch name {
+	case "z", "default":
+		return o.z
+	case "__esModule":
+		return o.yes
+	}
+	return o.namespace.Get(name)
+}
+
+func (o *outside) Has(name string) bool {
+	return name == "z" || name == "default" || name == "__esModule" || o.namespace.Has(name)
+}
+
+func (o *outside) Delete(name string) bool { return !o.Has(name) }
+
+func (o *outside) Keys() []string {
+	names := append(o.namespace.Keys(), "default", "z")
+	slices.Sort(names)
+	return names
+}
