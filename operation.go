@@ -99,17 +99,24 @@ const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 // randomness. Its time is the operation's CreatedAt, so that a look-up by id touches one daily partition.
 func NewOperationID(at time.Time) string {
 	var id [22]byte
-	ms := uint64(at.UnixMilli()) //nolint:gosec // after 1970
-	for i := 8; i >= 0; i-- {
-		id[i] = base62[ms%62]
-		ms /= 62
-	}
+	copy(id[:], OperationIDsFrom(at))
 	var random [13]byte
 	_, _ = rand.Read(random[:]) // never fails, see crypto/rand
 	for i, b := range random {
 		id[9+i] = base62[int(b)%62]
 	}
 	return string(id[:])
+}
+
+// OperationIDsFrom is the least text that an id of that millisecond begins with: the ids of earlier operations sort before it.
+func OperationIDsFrom(at time.Time) string {
+	var out [9]byte
+	ms := uint64(max(at.UnixMilli(), 0))
+	for i := len(out) - 1; i >= 0; i-- {
+		out[i] = base62[ms%62]
+		ms /= 62
+	}
+	return string(out[:])
 }
 
 // OperationTime is the time that an operation id carries; false if id is none.

@@ -2,13 +2,11 @@ package storage
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	causeway "github.com/causeway-dev/causeway"
 )
@@ -19,16 +17,48 @@ const (
 	logBytes      = 64 << 20
 	logFlushRows  = 2_000
 	logFlushEvery = 250 * time.Millisecond
-	logConns      = 2 // of its own pool: a flood of logs never takes a connection from a run
+	logFlushLimit = 30 * time.Second // the first batch of a day makes an index, which may take seconds
+
+	// Waits after a store has failed: the first, doubled each time, the longest, and the one of a store that says it is full.
+	logRetryFirst = 250 * time.Millisecond
+	logRetryMost  = 3 * time.Second
+	logRetryFull  = time.Minute
 )
+
+// errLogStoreFull is wrapped by a store that takes nothing until somebody makes room.
+var errLogStoreFull = errors.New("the log store is full")
+
+// logStore is where logs lie: Postgres, or OpenSearch.
+type logStore interface {
+	// The writers return what could not be stored now and is worth another try, with the reason. Rows that the store will never take are
+	// no error: they are reported as lost, one by one.
+	writeOperations(ctx context.Context, operations []*causeway.Operation) (left []*causeway.Operation, err error)
+	writeMessages(ctx context.Context, messages []causeway.Message) (left []causeway.Message, err error)
+	// refresh makes what is written visible to searches; else that takes up to a second.
+	refresh(ctx context.Context) error
+
+	// operationPage returns operations that were created from from to to (both included) and come after the cursor (at, id) in the order
+	// of a page, newest first, and one more than f.Limit if there is one. Words are a phrase in the text of their messages.
+	operationPage(ctx context.Context, environmentID int64, f LogFilter, w logWindow, words []string) ([]causeway.Operation, error)
+	// findOperation wraps causeway.ErrNotFound.
+	findOperation(ctx context.Context, environmentID int64, at time.Time, id string) (*causeway.Operation, error)
+	// messagePage returns messages in the order of the cursor's direction, and one more than f.Limit if there is one.
+	messagePage(ctx context.Context, environmentID int64, operationID string, f MessageFilter, w messageWindow) ([]causeway.Message, error)
+	changedOperations(ctx context.Context, environmentID int64, after time.Time, limit int) ([]causeway.Operation, error)
+	newMessages(ctx context.Context, environmentID int64, operationID string, after time.Time, limit int) ([]causeway.Message, error)
+
+	expireOperations(ctx context.Context) (int64, error)
+	// maintain prepares coming days and drops those that are older than retention.
+	maintain(ctx context.Context, retention time.Duration) error
+	close()
+}
 
 // Logs stores operations and messages off the hot path: callers put them into a ring, a flusher writes batches. A caller
 // is never blocked and never sees an error; what the ring can't hold is dropped, oldest debug messages first, and counted.
 type Logs struct {
-	pool   *pgxpool.Pool // nil: logs are switched off
-	log    *slog.Logger
-	search bool
-	hub    *logHub
+	store logStore // nil: logs are switched off
+	log   *slog.Logger
+	hub   *logHub
 
 	mu         sync.Mutex
 	operations map[string]*causeway.Operation // the newest version of each that isn't written yet
@@ -36,6 +66,10 @@ type Logs struct {
 	messages   []causeway.Message
 	bytes      int
 	seq        int32
+
+	flushing sync.Mutex // held by who writes: after a flush everything that was put in before is stored, or back in the ring
+	failures int        // in a row
+	retryAt  time.Time
 
 	dropped atomic.Int64
 	wake    chan struct{}
@@ -45,16 +79,16 @@ type Logs struct {
 
 // LogsOptions say where logs go.
 type LogsOptions struct {
-	URL     string
-	Enabled bool
-	Search  bool // the search vector is kept
-	Logger  *slog.Logger
+	URL        string            // of the database
+	OpenSearch OpenSearchOptions // without a URL, logs are in the database
+	Enabled    bool
+	Logger     *slog.Logger
 }
 
-// OpenLogs opens the store's own connections and starts its flusher.
+// OpenLogs opens the store's own connections and starts its flusher. A store that doesn't answer is no error.
 func OpenLogs(ctx context.Context, o LogsOptions) (*Logs, error) {
 	l := &Logs{
-		log: o.Logger, search: o.Search, hub: newLogHub(), operations: map[string]*causeway.Operation{},
+		log: o.Logger, hub: newLogHub(), operations: map[string]*causeway.Operation{},
 		wake: make(chan struct{}, 1), done: make(chan struct{}), stop: func() {},
 	}
 	if l.log == nil {
@@ -64,16 +98,14 @@ func OpenLogs(ctx context.Context, o LogsOptions) (*Logs, error) {
 		close(l.done)
 		return l, nil
 	}
-	config, err := pgxpool.ParseConfig(o.URL)
-	if err != nil {
-		return nil, fmt.Errorf("the logs' database URL can't be read")
+	var err error
+	if o.OpenSearch.URL != "" {
+		l.store, err = openOpenSearchLogs(o.OpenSearch, l.lost)
+	} else {
+		l.store, err = openPostgresLogs(ctx, o.URL, l.lost)
 	}
-	config.MaxConns = logConns
-	config.ConnConfig.RuntimeParams["application_name"] = "causeway-logs"
-	config.ConnConfig.RuntimeParams["synchronous_commit"] = "off" // losing the last moment's logs in a crash of the database is fine
-	config.ConnConfig.RuntimeParams["jit"] = "off"
-	if l.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
-		return nil, fmt.Errorf("open the logs' database: %w", err)
+	if err != nil {
+		return nil, err
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
@@ -82,7 +114,7 @@ func OpenLogs(ctx context.Context, o LogsOptions) (*Logs, error) {
 }
 
 // Enabled says whether logs are kept.
-func (l *Logs) Enabled() bool { return l.pool != nil }
+func (l *Logs) Enabled() bool { return l.store != nil }
 
 // Dropped is how many messages were lost because the ring was full or the store was away.
 func (l *Logs) Dropped() int64 { return l.dropped.Load() }
@@ -90,7 +122,7 @@ func (l *Logs) Dropped() int64 { return l.dropped.Load() }
 // Operation stores an operation as it is now. It is always the whole operation: of two versions the one with the later
 // UpdatedAt stays.
 func (l *Logs) Operation(op causeway.Operation) {
-	if l.pool == nil {
+	if l.store == nil {
 		return
 	}
 	if op.UpdatedAt.IsZero() {
@@ -125,7 +157,7 @@ func (l *Logs) Operation(op causeway.Operation) {
 
 // Message stores one line under an operation.
 func (l *Logs) Message(m causeway.Message) {
-	if l.pool == nil {
+	if l.store == nil {
 		return
 	}
 	if m.CreatedAt.IsZero() {
@@ -205,12 +237,22 @@ func (l *Logs) flusher(ctx context.Context) {
 		case <-t.C:
 		case <-l.wake:
 		}
-		l.flush(ctx)
+		if l.mayTry() {
+			l.flush(ctx)
+		}
 	}
+}
+
+func (l *Logs) mayTry() bool {
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
+	return !time.Now().Before(l.retryAt)
 }
 
 // flush writes what the ring holds. What can't be written goes back, if there is room.
 func (l *Logs) flush(ctx context.Context) {
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
 	l.mu.Lock()
 	operations, messages := make([]*causeway.Operation, 0, len(l.order)), l.messages
 	for _, id := range l.order {
@@ -221,19 +263,39 @@ func (l *Logs) flush(ctx context.Context) {
 	if len(operations) == 0 && len(messages) == 0 {
 		return
 	}
-	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
+	limited, cancel := context.WithTimeout(ctx, logFlushLimit)
 	defer cancel()
-	if err := l.writeOperations(limited, operations); err != nil {
-		l.failed(err, operations, messages)
-		return
+	operations, err := l.store.writeOperations(limited, operations)
+	if err == nil {
+		messages, err = l.store.writeMessages(limited, messages)
 	}
-	if err := l.writeMessages(limited, messages); err != nil {
-		l.failed(err, nil, messages)
-	}
+	l.putBack(operations, messages)
+	l.judge(err)
 }
 
-func (l *Logs) failed(err error, operations []*causeway.Operation, messages []causeway.Message) {
-	l.log.Warn("logs could not be stored; they stay in memory while there is room", "error", err, "operations", len(operations), "messages", len(messages))
+// judge decides when the store is tried again. Between tries nothing is asked of it; the ring takes what comes.
+func (l *Logs) judge(err error) {
+	if err == nil {
+		if l.failures > 0 {
+			l.log.Info("logs are stored again", "lost", l.dropped.Load())
+		}
+		l.failures, l.retryAt = 0, time.Time{}
+		return
+	}
+	wait := logRetryFirst << min(l.failures, 10)
+	if wait = min(wait, logRetryMost); errors.Is(err, errLogStoreFull) {
+		wait = logRetryFull
+	}
+	if l.failures++; l.failures == 1 { // once per outage
+		l.log.Warn("logs could not be stored; they stay in memory while there is room", "error", err)
+	}
+	l.retryAt = time.Now().Add(wait)
+}
+
+func (l *Logs) putBack(operations []*causeway.Operation, messages []causeway.Message) {
+	if len(operations) == 0 && len(messages) == 0 {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, op := range operations {
@@ -250,19 +312,47 @@ func (l *Logs) failed(err error, operations []*causeway.Operation, messages []ca
 	l.makeRoom()
 }
 
-// Flush writes everything that was put in before the call. Tests and the stop use it.
+// lost counts a row that the store will never take. Its reason is a code: a text might quote the row.
+func (l *Logs) lost(code string) {
+	l.dropped.Add(1)
+	l.log.Warn("a log row can't be stored and is given up", "code", code)
+}
+
+// Flush writes everything that was put in before the call, for searches to find. Tests and the stop use it.
 func (l *Logs) Flush(ctx context.Context) {
-	if l.pool != nil {
-		l.flush(ctx)
+	if l.store == nil {
+		return
 	}
+	l.flush(ctx)
+	if err := l.store.refresh(ctx); err != nil {
+		l.log.Warn("the log store could not be refreshed", "error", err)
+	}
+}
+
+// ExpireOperations ends operations that wait or run past the time that they were given: as timeout, or as cancelled where
+// a person was to finish them. It looks at every environment.
+func (l *Logs) ExpireOperations(ctx context.Context) (int64, error) {
+	if l.store == nil {
+		return 0, nil
+	}
+	return l.store.expireOperations(ctx)
+}
+
+// MaintainPartitions makes what the coming days need and drops the days whose time is over, each as a whole. It is safe to repeat and
+// to run in two processes.
+func (l *Logs) MaintainPartitions(ctx context.Context, retention time.Duration) error {
+	if l.store == nil {
+		return nil
+	}
+	return l.store.maintain(ctx, retention)
 }
 
 // Close writes what is left, for five seconds at most, and ends the connections.
 func (l *Logs) Close() {
 	l.stop()
 	<-l.done
-	if l.pool != nil {
-		l.pool.Close()
+	if l.store != nil {
+		l.store.close()
 	}
 	l.hub.close()
 }

@@ -5,14 +5,48 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	causeway "github.com/causeway-dev/causeway"
 )
+
+const logConns = 2 // of its own pool: a flood of logs never takes a connection from a run
+
+// postgresLogs keeps logs in tables that are cut by day.
+type postgresLogs struct {
+	pool *pgxpool.Pool
+	lost func(code string)
+}
+
+func openPostgresLogs(ctx context.Context, url string, lost func(code string)) (*postgresLogs, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("the logs' database URL can't be read")
+	}
+	config.MaxConns = logConns
+	config.ConnConfig.RuntimeParams["application_name"] = "causeway-logs"
+	config.ConnConfig.RuntimeParams["synchronous_commit"] = "off" // losing the last moment's logs in a crash of the database is fine
+	config.ConnConfig.RuntimeParams["jit"] = "off"
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open the logs' database: %w", err)
+	}
+	return &postgresLogs{pool: pool, lost: lost}, nil
+}
+
+func (l *postgresLogs) close() { l.pool.Close() }
+
+func (l *postgresLogs) refresh(context.Context) error { return nil } // what is committed is seen
+
+func (l *postgresLogs) maintain(ctx context.Context, retention time.Duration) error {
+	return maintainPartitions(ctx, l.pool, logPartitions(retention))
+}
 
 // operationRow is an operation as the statement below takes it.
 type operationRow struct {
@@ -55,7 +89,7 @@ on conflict (environment_id, created_at, id) do update
        updated_at = excluded.updated_at, duration_ms = excluded.duration_ms
  where o.updated_at < excluded.updated_at`
 
-func (l *Logs) writeOperations(ctx context.Context, operations []*causeway.Operation) error {
+func (l *postgresLogs) writeOperations(ctx context.Context, operations []*causeway.Operation) ([]*causeway.Operation, error) {
 	err := writeParts(operations, l.lost, func(part []*causeway.Operation) error {
 		rows := make([]operationRow, len(part))
 		for i, op := range part {
@@ -69,23 +103,24 @@ func (l *Logs) writeOperations(ctx context.Context, operations []*causeway.Opera
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("write %d operations: %w", len(operations), err)
+		return operations, fmt.Errorf("write %d operations: %w", len(operations), err) // written twice is written once
 	}
-	return nil
+	return nil, nil
 }
 
 // writeParts writes rows together. If the database can't take what is in them, it goes on with halves down to the row that
 // is to blame, which is given up: what one script logs must not keep the logs of all others from being stored.
-func writeParts[T any](rows []T, lost func(error), write func(part []T) error) error {
+func writeParts[T any](rows []T, lost func(code string), write func(part []T) error) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	err := write(rows)
-	if !isBadData(err) {
+	code, bad := badData(err)
+	if !bad {
 		return err
 	}
 	if len(rows) == 1 {
-		lost(err)
+		lost(code)
 		return nil
 	}
 	half := len(rows) / 2
@@ -95,21 +130,16 @@ func writeParts[T any](rows []T, lost func(error), write func(part []T) error) e
 	return writeParts(rows[half:], lost, write)
 }
 
-// isBadData says whether a statement failed for what was in its rows: data exceptions, constraints, and limits such as
-// JSON that is nested too deeply.
-func isBadData(err error) bool {
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "23") || strings.HasPrefix(e.Code, "54"))
-}
-
-// lost counts a row that can't be stored.
-func (l *Logs) lost(err error) {
-	l.dropped.Add(1)
-	code := ""
+// badData says whether a statement failed for what was in its rows: data exceptions, constraints, and limits such as
+// JSON that is nested too deeply; of a store over HTTP, a request that it refuses.
+func badData(err error) (code string, bad bool) {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		code = e.Code // the text may quote the row
+		return "sqlstate " + e.Code, strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "23") || strings.HasPrefix(e.Code, "54")
 	}
-	l.log.Warn("a log row can't be stored and is given up", "sqlstate", code)
+	if e, ok := errors.AsType[*searchError](err); ok {
+		return e.kind, e.status == http.StatusBadRequest || e.status == http.StatusRequestEntityTooLarge
+	}
+	return "", false
 }
 
 func toOperationRow(op *causeway.Operation) operationRow {
@@ -188,7 +218,7 @@ var messageColumns = []string{
 	"error", "request", "response", "retry", "meta", "ended_at", "duration_ms",
 }
 
-func (l *Logs) writeMessages(ctx context.Context, messages []causeway.Message) error {
+func (l *postgresLogs) writeMessages(ctx context.Context, messages []causeway.Message) ([]causeway.Message, error) {
 	err := writeParts(messages, l.lost, func(part []causeway.Message) error {
 		_, err := l.pool.CopyFrom(ctx, pgx.Identifier{"message"}, messageColumns, pgx.CopyFromSlice(len(part), func(i int) ([]any, error) {
 			m := &part[i]
@@ -202,9 +232,9 @@ func (l *Logs) writeMessages(ctx context.Context, messages []causeway.Message) e
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("write %d messages: %w", len(messages), err)
+		return messages, fmt.Errorf("write %d messages: %w", len(messages), err)
 	}
-	return nil
+	return nil, nil
 }
 
 func orText(s, otherwise string) string {
@@ -240,12 +270,7 @@ func jsonOrNull(raw json.RawMessage) any {
 	return raw
 }
 
-// ExpireOperations ends operations that wait or run past the time that they were given: as timeout, or as cancelled where
-// a person was to finish them. It looks at every environment.
-func (l *Logs) ExpireOperations(ctx context.Context) (int64, error) {
-	if l.pool == nil {
-		return 0, nil
-	}
+func (l *postgresLogs) expireOperations(ctx context.Context) (int64, error) {
 	tag, err := l.pool.Exec(ctx, `
 update operation set state = case when type = 'auth' and action = 'create_connection' then 'cancelled' else 'timeout' end,
        ended_at = expires_at, updated_at = clock_timestamp()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,9 +11,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	causeway "github.com/causeway-dev/causeway"
 )
@@ -43,19 +39,31 @@ type LogFilter struct {
 	Cursor       string
 }
 
+// logWindow is a part of the time, and a cursor in it (zero: none).
+type logWindow struct {
+	from, to time.Time
+	at       time.Time
+	id       string
+}
+
+// messageWindow says from when an operation's messages are, and holds a cursor (at is zero: none).
+type messageWindow struct {
+	began time.Time
+	at    time.Time
+	seq   int
+	newer bool // what comes after the cursor, oldest first; else before it, newest first
+}
+
 // LogPage is a page of operations, newest first.
 type LogPage struct {
 	Operations []causeway.Operation
 	Next       string // empty: there are no more
 }
 
-const operationColumns = `o.environment_id, o.id, o.created_at, o.type, o.action, o.state, o.level, coalesce(o.integration_id, 0), coalesce(o.connection_id, 0),
-  coalesce(o.function_id, 0), o.run_uid, o.names, o.actor, o.request, o.response, o.error, o.meta, o.started_at, o.ended_at, o.expires_at, o.updated_at`
-
 // SearchOperations returns a page of operations. With a query, it looks for messages first and pages over their operations,
 // so that no page comes back nearly empty.
 func (l *Logs) SearchOperations(ctx context.Context, environmentID int64, f LogFilter) (LogPage, error) {
-	if l.pool == nil {
+	if l.store == nil {
 		return LogPage{}, ErrLogsDisabled
 	}
 	if f.Limit <= 0 || f.Limit > MaxLogPage {
@@ -71,9 +79,9 @@ func (l *Logs) SearchOperations(ctx context.Context, environmentID int64, f LogF
 	if !at.IsZero() && at.Before(f.To) {
 		f.To = at
 	}
-	query := searchQuery(f.Query)
-	if query == "" {
-		return l.operationPage(ctx, environmentID, f, f.From, f.To, at, id, "")
+	words := searchWords(f.Query)
+	if len(words) == 0 {
+		return l.operationPage(ctx, environmentID, f, logWindow{f.From, f.To, at, id}, nil)
 	}
 	oldest := time.Now().Add(-searchDays * searchWindow)
 	if f.From.After(oldest) {
@@ -87,7 +95,7 @@ func (l *Logs) SearchOperations(ctx context.Context, environmentID int64, f LogF
 		}
 		part := f
 		part.Limit = f.Limit - len(page.Operations)
-		found, err := l.operationPage(ctx, environmentID, part, from, to, at, id, query)
+		found, err := l.operationPage(ctx, environmentID, part, logWindow{from, to, at, id}, words)
 		if err != nil {
 			return LogPage{}, err
 		}
@@ -102,35 +110,8 @@ func (l *Logs) SearchOperations(ctx context.Context, environmentID int64, f LogF
 	return page, nil
 }
 
-func (l *Logs) operationPage(ctx context.Context, environmentID int64, f LogFilter, from, to, at time.Time, id, query string) (LogPage, error) {
-	args := pgx.NamedArgs{"environment": environmentID, "from": from, "to": to, "limit": f.Limit + 1}
-	where := "o.environment_id = @environment and o.created_at >= @from and o.created_at <= @to"
-	if !at.IsZero() {
-		where += " and (o.created_at, o.id) < (@at, @id)"
-		args["at"], args["id"] = at, id
-	}
-	add := func(condition, name string, values []string) {
-		if len(values) > 0 {
-			where += " and " + condition
-			args[name] = values
-		}
-	}
-	add("o.state = any(@states)", "states", f.States)
-	add("(o.type = any(@types) or o.type || ':' || o.action = any(@types))", "types", f.Types)
-	add("o.names->>'integration' = any(@integrations)", "integrations", f.Integrations)
-	add("o.names->>'connection' = any(@connections)", "connections", f.Connections)
-	add("o.names->>'function' = any(@functions)", "functions", f.Functions)
-	if query != "" {
-		// An operation's messages come within its life, which a day covers; the message partition of the day before is read too.
-		where += ` and o.id in (select m.operation_id from message m where m.environment_id = @environment
-			and m.created_at >= @from and m.created_at <= @to + interval '1 day' and m.search @@ to_tsquery('simple', @query))`
-		args["query"] = query
-	}
-	rows, err := l.pool.Query(ctx, "select "+operationColumns+" from operation o where "+where+" order by o.created_at desc, o.id desc limit @limit", args)
-	if err != nil {
-		return LogPage{}, fmt.Errorf("search operations of environment %d: %w", environmentID, err)
-	}
-	found, err := pgx.CollectRows(rows, scanOperation)
+func (l *Logs) operationPage(ctx context.Context, environmentID int64, f LogFilter, w logWindow, words []string) (LogPage, error) {
+	found, err := l.store.operationPage(ctx, environmentID, f, w, words)
 	if err != nil {
 		return LogPage{}, fmt.Errorf("search operations of environment %d: %w", environmentID, err)
 	}
@@ -143,50 +124,25 @@ func (l *Logs) operationPage(ctx context.Context, environmentID int64, f LogFilt
 	return page, nil
 }
 
-// searchQuery turns what a person typed into a phrase whose last word may be unfinished. Everything but letters and digits
-// separates words, in the text as well as here.
-func searchQuery(text string) string {
-	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-	if len(words) == 0 {
-		return ""
-	}
-	return strings.Join(words, " <-> ") + ":*"
-}
-
-func scanOperation(row pgx.CollectableRow) (causeway.Operation, error) {
-	var (
-		op     causeway.Operation
-		runUID *uuid.UUID
-	)
-	err := row.Scan(&op.EnvironmentID, &op.ID, &op.CreatedAt, &op.Type, &op.Action, &op.State, &op.Level, &op.IntegrationID, &op.ConnectionID,
-		&op.FunctionID, &runUID, &op.Names, &op.Actor, &op.Request, &op.Response, &op.Error, &op.Meta, &op.StartedAt, &op.EndedAt, &op.ExpiresAt, &op.UpdatedAt)
-	if runUID != nil {
-		op.RunUID = *runUID
-	}
-	return op, err
+// searchWords are the words of a text, as it is stored and as a person typed it: everything but letters and digits separates them.
+func searchWords(text string) []string {
+	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
 // FindOperation returns one operation of an environment.
 func (l *Logs) FindOperation(ctx context.Context, environmentID int64, id string) (*causeway.Operation, error) {
-	if l.pool == nil {
+	if l.store == nil {
 		return nil, ErrLogsDisabled
 	}
 	at, ok := causeway.OperationTime(id)
 	if !ok {
 		return nil, fmt.Errorf("operation %q: %w", id, causeway.ErrNotFound)
 	}
-	rows, err := l.pool.Query(ctx, "select "+operationColumns+" from operation o where o.environment_id = $1 and o.created_at = $2 and o.id = $3", environmentID, at, id)
+	op, err := l.store.findOperation(ctx, environmentID, at, id)
 	if err != nil {
 		return nil, fmt.Errorf("find operation %s: %w", id, err)
 	}
-	op, err := pgx.CollectExactlyOneRow(rows, scanOperation)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, fmt.Errorf("operation %s: %w", id, causeway.ErrNotFound)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("find operation %s: %w", id, err)
-	}
-	return &op, nil
+	return op, nil
 }
 
 // MessageFilter says which messages of an operation are looked for.
@@ -207,7 +163,7 @@ type MessagePage struct {
 
 // OperationMessages returns a page of an operation's messages.
 func (l *Logs) OperationMessages(ctx context.Context, environmentID int64, operationID string, f MessageFilter) (MessagePage, error) {
-	if l.pool == nil {
+	if l.store == nil {
 		return MessagePage{}, ErrLogsDisabled
 	}
 	if f.Limit <= 0 || f.Limit > MaxLogPage {
@@ -217,38 +173,22 @@ func (l *Logs) OperationMessages(ctx context.Context, environmentID int64, opera
 	if !ok {
 		return MessagePage{}, fmt.Errorf("operation %q: %w", operationID, causeway.ErrNotFound)
 	}
-	args := pgx.NamedArgs{"environment": environmentID, "operation": operationID, "began": began.Add(-time.Hour), "limit": f.Limit + 1}
-	where, order := "environment_id = @environment and operation_id = @operation and created_at >= @began", "desc"
-	cursor, compare := f.Before, "<"
-	if f.After != "" {
-		cursor, compare, order = f.After, ">", "asc"
+	w := messageWindow{began: began.Add(-time.Hour), newer: f.After != ""}
+	cursor := f.Before
+	if w.newer {
+		cursor = f.After
 	}
 	if cursor != "" {
 		at, seq, err := parseLogCursor(cursor)
 		if err != nil {
 			return MessagePage{}, err
 		}
-		n, err := strconv.Atoi(seq)
-		if err != nil {
+		if w.seq, err = strconv.Atoi(seq); err != nil {
 			return MessagePage{}, badCursor()
 		}
-		where += " and (created_at, seq) " + compare + " (@at, @seq)"
-		args["at"], args["seq"] = at, n
+		w.at = at
 	}
-	if len(f.Levels) > 0 {
-		where += " and level = any(@levels)"
-		args["levels"] = f.Levels
-	}
-	if q := searchQuery(f.Query); q != "" {
-		where += " and search @@ to_tsquery('simple', @query)"
-		args["query"] = q
-	}
-	rows, err := l.pool.Query(ctx, "select "+messageListColumns+" from message where "+where+
-		" order by created_at "+order+", seq "+order+" limit @limit", args)
-	if err != nil {
-		return MessagePage{}, fmt.Errorf("messages of operation %s: %w", operationID, err)
-	}
-	found, err := pgx.CollectRows(rows, scanMessage)
+	found, err := l.store.messagePage(ctx, environmentID, operationID, f, w)
 	if err != nil {
 		return MessagePage{}, fmt.Errorf("messages of operation %s: %w", operationID, err)
 	}
@@ -273,16 +213,6 @@ func messagePage(found []causeway.Message, f MessageFilter) MessagePage {
 		page.Before = logCursor(oldest.CreatedAt, strconv.Itoa(oldest.Seq))
 	}
 	return page
-}
-
-const messageListColumns = `environment_id, operation_id, created_at, seq, level, kind, source, coalesce(context, ''), text,
-  error, request, response, retry, meta, ended_at, coalesce(duration_ms, 0)`
-
-func scanMessage(row pgx.CollectableRow) (causeway.Message, error) {
-	var m causeway.Message
-	err := row.Scan(&m.EnvironmentID, &m.OperationID, &m.CreatedAt, &m.Seq, &m.Level, &m.Kind, &m.Source, &m.Context, &m.Text,
-		&m.Error, &m.Request, &m.Response, &m.Retry, &m.Meta, &m.EndedAt, &m.DurationMs)
-	return m, err
 }
 
 // A cursor is opaque: a time in microseconds and what tells rows of one time apart.
@@ -317,15 +247,10 @@ func badCursor() error {
 // ChangedOperations returns operations of an environment that were written after a moment, the oldest change first. It is how
 // a live view hears of what other processes log. It looks at operations of the hour before only.
 func (l *Logs) ChangedOperations(ctx context.Context, environmentID int64, after time.Time, limit int) ([]causeway.Operation, error) {
-	if l.pool == nil {
+	if l.store == nil {
 		return nil, ErrLogsDisabled
 	}
-	rows, err := l.pool.Query(ctx, "select "+operationColumns+` from operation o
- where o.environment_id = $1 and o.created_at >= $2::timestamptz - interval '1 hour' and o.updated_at > $2 order by o.updated_at limit $3`, environmentID, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("changed operations of environment %d: %w", environmentID, err)
-	}
-	found, err := pgx.CollectRows(rows, scanOperation)
+	found, err := l.store.changedOperations(ctx, environmentID, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("changed operations of environment %d: %w", environmentID, err)
 	}
@@ -334,15 +259,10 @@ func (l *Logs) ChangedOperations(ctx context.Context, environmentID int64, after
 
 // NewMessages returns messages of an operation that were made after a moment, oldest first.
 func (l *Logs) NewMessages(ctx context.Context, environmentID int64, operationID string, after time.Time, limit int) ([]causeway.Message, error) {
-	if l.pool == nil {
+	if l.store == nil {
 		return nil, ErrLogsDisabled
 	}
-	rows, err := l.pool.Query(ctx, "select "+messageListColumns+` from message
- where environment_id = $1 and operation_id = $3 and created_at > $2 order by created_at, seq limit $4`, environmentID, after, operationID, limit)
-	if err != nil {
-		return nil, fmt.Errorf("new messages of operation %s: %w", operationID, err)
-	}
-	found, err := pgx.CollectRows(rows, scanMessage)
+	found, err := l.store.newMessages(ctx, environmentID, operationID, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("new messages of operation %s: %w", operationID, err)
 	}

@@ -19,12 +19,15 @@ type partitioned struct {
 	keep    time.Duration // 0: for ever
 }
 
-// controlPartitions are the tables of the control plane that are cut by time.
-func controlPartitions(logs time.Duration) []partitioned {
+// logPartitions are the tables of the logs.
+func logPartitions(retention time.Duration) []partitioned {
+	return []partitioned{{table: "operation", keep: retention}, {table: "message", keep: retention}}
+}
+
+// controlPartitions are the other tables of the control plane that are cut by time.
+func controlPartitions() []partitioned {
 	const day = 24 * time.Hour
 	return []partitioned{
-		{table: "operation", keep: logs},
-		{table: "message", keep: logs},
 		{table: "run_history", keep: 31 * day},
 		{table: "webhook_event", keep: 31 * day},
 		{table: "audit_event", monthly: true, keep: 365 * day},
@@ -32,12 +35,9 @@ func controlPartitions(logs time.Duration) []partitioned {
 }
 
 // MaintainPartitions makes the partitions of the coming days and drops those whose time is over. It is safe to repeat and
-// to run in two processes.
-func (l *Logs) MaintainPartitions(ctx context.Context, retention time.Duration) error {
-	if l.pool == nil {
-		return nil
-	}
-	return maintainPartitions(ctx, l.pool, controlPartitions(retention))
+// to run in two processes. The tables of the logs are among them: where logs go elsewhere, what is in them from before has to go.
+func (s *Store) MaintainPartitions(ctx context.Context, logs time.Duration) error {
+	return maintainPartitions(ctx, s.pool, append(controlPartitions(), logPartitions(logs)...))
 }
 
 func maintainPartitions(ctx context.Context, pool *pgxpool.Pool, tables []partitioned) error {

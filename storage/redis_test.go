@@ -9,90 +9,85 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/causeway-dev/causeway/devstack/redis"
 	"github.com/causeway-dev/causeway/storage"
 )
 
-func openRedis(t *testing.T) *storage.Redis {
-	t.Helper()
-	server, err := redis.Start(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(server.Stop)
-	r, err := storage.OpenRedis(t.Context(), server.URL(), "")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = r.Close() })
-	return r
-}
-
-func TestALockBelongsToOneOwner(t *testing.T) {
-	r, ctx := openRedis(t), t.Context()
-	take := func(env int64, key, owner string, ttl time.Duration) bool {
-		ok, err := r.AcquireLock(ctx, env, key, owner, ttl)
-		require.NoError(t, err)
-		return ok
-	}
-	assert.True(t, take(1, "k", "a", time.Minute))
-	assert.True(t, take(1, "k", "a", time.Minute), "its owner renews it")
-	assert.False(t, take(1, "k", "b", time.Minute))
-	assert.True(t, take(2, "k", "b", time.Minute), "another environment has locks of its own")
-
-	freed, err := r.ReleaseLock(ctx, 1, "k", "b")
-	require.NoError(t, err)
-	assert.False(t, freed, "only the owner frees it")
-	freed, err = r.ReleaseLock(ctx, 1, "k", "a")
-	require.NoError(t, err)
-	assert.True(t, freed)
-	assert.True(t, take(1, "k", "b", time.Minute))
-}
-
-func TestALockEndsByItself(t *testing.T) {
-	r, ctx := openRedis(t), t.Context()
-	ok, err := r.AcquireLock(ctx, 1, "k", "a", 120*time.Millisecond)
-	require.NoError(t, err)
-	require.True(t, ok)
-	require.Eventually(t, func() bool {
-		ok, err := r.AcquireLock(ctx, 1, "k", "b", time.Minute)
-		return err == nil && ok
-	}, 5*time.Second, 20*time.Millisecond)
-}
-
-func TestTheEndOfARunFreesAllItsLocks(t *testing.T) {
-	r, ctx := openRedis(t), t.Context()
-	for _, k := range []string{"x", "y"} {
-		_, err := r.AcquireLock(ctx, 1, k, "a", time.Minute)
-		require.NoError(t, err)
-	}
-	_, err := r.AcquireLock(ctx, 1, "z", "b", time.Minute)
-	require.NoError(t, err)
-
-	n, err := r.ReleaseAllLocks(ctx, 1, "a")
-	require.NoError(t, err)
-	assert.Equal(t, 2, n)
-	ok, err := r.AcquireLock(ctx, 1, "z", "a", time.Minute)
-	require.NoError(t, err)
-	assert.False(t, ok, "another run's lock stays")
-}
-
-func TestTheEndOfARunIsHeardByOthers(t *testing.T) {
-	r := openRedis(t)
-	ctx, stop := context.WithCancel(t.Context())
-	heard, done := make(chan uuid.UUID, 16), make(chan struct{})
-	go func() { defer close(done); r.SubscribeEnded(ctx, func(u uuid.UUID) { heard <- u }) }()
-	want := uuid.New()
-	require.Eventually(t, func() bool { // the subscription begins some time after the call
-		require.NoError(t, r.PublishEnded(ctx, want))
-		select {
-		case got := <-heard:
-			return got == want
-		case <-time.After(10 * time.Millisecond):
-			return false
+func TestRedisLockBelongsToOneOwner(t *testing.T) {
+	eachRedis(t, func(t *testing.T, r *storage.Redis) {
+		ctx := t.Context()
+		take := func(env int64, key, owner string, ttl time.Duration) bool {
+			ok, err := r.AcquireLock(ctx, env, key, owner, ttl)
+			require.NoError(t, err)
+			return ok
 		}
-	}, 5*time.Second, time.Millisecond)
-	stop()
-	<-done
+		assert.True(t, take(1, "k", "a", time.Minute))
+		assert.True(t, take(1, "k", "a", time.Minute), "its owner renews it")
+		assert.False(t, take(1, "k", "b", time.Minute))
+		assert.True(t, take(2, "k", "b", time.Minute), "another environment has locks of its own")
+
+		freed, err := r.ReleaseLock(ctx, 1, "k", "b")
+		require.NoError(t, err)
+		assert.False(t, freed, "only the owner frees it")
+		freed, err = r.ReleaseLock(ctx, 1, "k", "a")
+		require.NoError(t, err)
+		assert.True(t, freed)
+		assert.True(t, take(1, "k", "b", time.Minute))
+	})
 }
 
-func TestAWrongRedisURLDoesNotShowItsPassword(t *testing.T) {
+func TestRedisLockEndsByItself(t *testing.T) {
+	eachRedis(t, func(t *testing.T, r *storage.Redis) {
+		ctx := t.Context()
+		ok, err := r.AcquireLock(ctx, 1, "k", "a", 120*time.Millisecond)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Eventually(t, func() bool {
+			ok, err := r.AcquireLock(ctx, 1, "k", "b", time.Minute)
+			return err == nil && ok
+		}, 5*time.Second, 20*time.Millisecond)
+	})
+}
+
+func TestRedisFreesAllLocksOfARun(t *testing.T) {
+	eachRedis(t, func(t *testing.T, r *storage.Redis) {
+		ctx := t.Context()
+		for _, k := range []string{"x", "y"} {
+			_, err := r.AcquireLock(ctx, 1, k, "a", time.Minute)
+			require.NoError(t, err)
+		}
+		_, err := r.AcquireLock(ctx, 1, "z", "b", time.Minute)
+		require.NoError(t, err)
+
+		n, err := r.ReleaseAllLocks(ctx, 1, "a")
+		require.NoError(t, err)
+		assert.Equal(t, 2, n)
+		ok, err := r.AcquireLock(ctx, 1, "z", "a", time.Minute)
+		require.NoError(t, err)
+		assert.False(t, ok, "another run's lock stays")
+	})
+}
+
+func TestRedisTellsOthersThatARunHasEnded(t *testing.T) {
+	eachRedis(t, func(t *testing.T, r *storage.Redis) {
+		ctx, stop := context.WithCancel(t.Context())
+		heard, done := make(chan uuid.UUID, 16), make(chan struct{})
+		go func() { defer close(done); r.SubscribeEnded(ctx, func(u uuid.UUID) { heard <- u }) }()
+		want := uuid.New()
+		require.Eventually(t, func() bool { // the subscription begins some time after the call
+			require.NoError(t, r.PublishEnded(ctx, want))
+			select {
+			case got := <-heard:
+				return got == want
+			case <-time.After(10 * time.Millisecond):
+				return false
+			}
+		}, 5*time.Second, time.Millisecond)
+		stop()
+		<-done
+	})
+}
+
+func TestRedisURLThatIsWrongDoesNotShowItsPassword(t *testing.T) {
 	_, err := storage.OpenRedis(t.Context(), "http://:hunter2@x", "")
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "hunter2")
