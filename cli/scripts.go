@@ -78,11 +78,17 @@ func (p *platform) cleanParts() []activities.CleanPart {
 		{Name: "partitions of records", Do: func(ctx context.Context) error {
 			return p.records.MaintainPartitions(ctx, p.conf.Records.ChangeDays, p.conf.Records.HistoryDays)
 		}},
+		{Name: "partitions of the control plane", Do: func(ctx context.Context) error {
+			return p.store.MaintainPartitions(ctx, p.conf.Logs.Retention)
+		}},
 		{Name: "idempotency keys", Do: func(ctx context.Context) error { return untilFew(ctx, batch, p.store.PruneRunKeys) }},
 	}
 	if p.logs.Enabled() {
-		parts = append(parts, activities.CleanPart{Name: "partitions of logs", Do: func(ctx context.Context) error {
+		parts = append(parts, activities.CleanPart{Name: "days of logs", Do: func(ctx context.Context) error {
 			return p.logs.MaintainPartitions(ctx, p.conf.Logs.Retention)
+		}}, activities.CleanPart{Name: "operations whose time is over", Do: func(ctx context.Context) error {
+			_, err := p.logs.ExpireOperations(ctx)
+			return err
 		}})
 	}
 	if age := p.conf.Records.PruneAfter; age > 0 {

@@ -134,15 +134,15 @@ func (p *platform) upLogs(ctx context.Context) error {
 		var err error
 		p.logs, err = storage.OpenLogs(ctx, storage.LogsOptions{
 			URL: directURL(p.conf), Enabled: p.conf.Logs.Enabled, Search: p.conf.Logs.Search, Logger: p.log,
+			OpenSearch: storage.OpenSearchOptions{URL: p.conf.OpenSearch.URL, Prefix: p.conf.OpenSearch.Prefix, Replicas: p.conf.OpenSearch.Replicas},
 		})
 		if err != nil {
 			return nil, err
 		}
-		if p.logs.Enabled() {
-			if err := p.logs.MaintainPartitions(ctx, p.conf.Logs.Retention); err != nil {
-				p.logs.Close()
-				return nil, err
-			}
+		// OpenSearch is not asked for anything: it may be away.
+		if err := p.store.MaintainPartitions(ctx, p.conf.Logs.Retention); err != nil {
+			p.logs.Close()
+			return nil, err
 		}
 		return func(context.Context) error { p.logs.Close(); return nil }, nil
 	})

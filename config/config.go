@@ -48,6 +48,11 @@ type Config struct {
 		Retention time.Duration `yaml:"retention" default:"360h" doc:"how long they are kept, in whole days"`
 		Search    bool          `yaml:"search" default:"true" doc:"keep the search vector of messages in Postgres"`
 	} `yaml:"logs"`
+	OpenSearch struct {
+		URL      string `yaml:"url" secret:"true" doc:"http(s)://[user:password@]host:port, several separated by commas; empty: logs are kept in Postgres"`
+		Prefix   string `yaml:"prefix" default:"causeway" doc:"of the names of its indices, for instances that share a cluster"`
+		Replicas int    `yaml:"replicas" default:"1" doc:"copies of each index besides the first"`
+	} `yaml:"opensearch"`
 	Server struct {
 		Listen      string `yaml:"listen" default:":3003" doc:"address of the API"`
 		PublicURL   string `yaml:"public_url" doc:"what the world calls this server; all links come from it"`

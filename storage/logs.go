@@ -82,6 +82,7 @@ type LogsOptions struct {
 	URL        string            // of the database
 	OpenSearch OpenSearchOptions // without a URL, logs are in the database
 	Enabled    bool
+	Search     bool // the database keeps the search vector
 	Logger     *slog.Logger
 }
 

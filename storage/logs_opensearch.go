@@ -104,7 +104,7 @@ func (l *openSearchLogs) call(ctx context.Context, method, path, contentType str
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", contentType)
 	}
-	resp, err := l.client.Perform(req)
+	resp, err := l.client.Stream(req) // one look at errors of ours, without their texts
 	if err != nil {
 		return fmt.Errorf("ask the log store: %w", err)
 	}
@@ -191,6 +191,7 @@ func (l *openSearchLogs) prepare(ctx context.Context) error {
 			"template": map[string]any{
 				"settings": map[string]any{
 					"number_of_shards": 1, "number_of_replicas": l.replicas, "codec": "best_compression",
+					"translog.durability": "async", // losing the last moment's logs in a crash of the node is fine
 				},
 				// What is not listed is kept and not indexed.
 				"mappings": map[string]any{"dynamic": false, "properties": properties},

@@ -19,8 +19,8 @@ import (
 const (
 	MaxLogPage   = 500
 	maxLogCount  = 1000
-	searchWindow = 24 * time.Hour // a text search goes back day by day, so that it reads one partition at a time
-	searchDays   = 32
+	searchWindow = 24 * time.Hour // a text search looks at the last day, then at the two before, the four before, …: a page of what is said
+	searchDays   = 32             // often reads one day, and what is said seldom takes few looks
 )
 
 // ErrLogsDisabled is the answer while logs are switched off.
@@ -88,8 +88,9 @@ func (l *Logs) SearchOperations(ctx context.Context, environmentID int64, f LogF
 		oldest = f.From
 	}
 	var page LogPage
-	for to := f.To; to.After(oldest); to = to.Add(-searchWindow) {
-		from := to.Add(-searchWindow + time.Microsecond) // both bounds are part of the window
+	window := searchWindow
+	for to := f.To; to.After(oldest); to, window = to.Add(-window), 2*window {
+		from := to.Add(-window + time.Microsecond) // both bounds are part of the window
 		if from.Before(oldest) {
 			from = oldest
 		}

@@ -32,11 +32,11 @@ var everywhere = map[string]string{
 	"LanesWithRoom":     "reconciler",
 	"LongRuns":          "reconciler",
 	"UnfinishedDeploys": "reconciler",
-	"ExpireOperations":  "upkeep of the logs",
+	"expireOperations":  "upkeep of the logs",
 	"StaleModels":       "upkeep of the records",
 	"PruneAged":         "upkeep of the records",
 	"operationPage":     "its conditions are put together, the environment's first",
-	"OperationMessages": "its conditions are put together, the environment's first",
+	"messagePage":       "its conditions are put together, the environment's first",
 }
 
 // TestEveryStatementNamesItsEnvironment reads the statements of this package: one that touches a table of tenants says which environment's

@@ -62,7 +62,7 @@ func run(ctx context.Context, launch, gateway, redisServer string, command []str
 	}
 	began := time.Now()
 	up := &stack{}
-	defer up.stop()
+	defer up.stop() //nolint:contextcheck // the servers are stopped in order also when the context is over
 	limited, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	up.start("OpenSearch", func() (server, []string, error) {
