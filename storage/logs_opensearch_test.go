@@ -295,3 +295,19 @@ func TestLogsURLThatIsWrongDoesNotShowItsPassword(t *testing.T) {
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "hunter2")
 }
+
+func TestLogsAskOpenSearchWithTheCredentialsOfItsURL(t *testing.T) {
+	asked := make(chan string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		select {
+		case asked <- user + " " + password:
+		default:
+		}
+	}))
+	t.Cleanup(server.Close)
+	l := openLogs(t, storage.LogsOptions{OpenSearch: storage.OpenSearchOptions{URL: strings.Replace(server.URL, "//", "//logs:p%40ss@", 1)}})
+	_, err := l.SearchOperations(t.Context(), 1, storage.LogFilter{})
+	require.Error(t, err)
+	assert.Equal(t, "logs p@ss", <-asked)
+}
