@@ -144,3 +144,28 @@ func OperationTime(id string) (time.Time, bool) {
 	}
 	return time.UnixMilli(ms).UTC(), true
 }
+
+// runOperations are the type and action of the operation of a run.
+var runOperations = map[RunKind][2]string{
+	RunSync:    {"sync", "run"},
+	RunAction:  {"action", "run"},
+	RunWebhook: {"webhook", "incoming"},
+}
+
+var eventOperations = map[string]string{
+	EventConnectionCreated:  "post_connection_creation",
+	EventConnectionDeletion: "pre_connection_deletion",
+	EventConnectionValidate: "validate_connection",
+}
+
+// OperationType is the type and action of the operation of a run of this kind; event is an on-event function's.
+func OperationType(kind RunKind, event string) (name, action string) {
+	if kind == RunEvent {
+		if action = eventOperations[event]; action == "" {
+			action = eventOperations[EventConnectionCreated]
+		}
+		return "events", action
+	}
+	t := runOperations[kind]
+	return t[0], t[1]
+}

@@ -106,6 +106,7 @@ type Run struct {
 	ConnectionKey  string // public connection id
 	Provider       string
 	FunctionName   string
+	Event          string // of an on-event function
 	StartedBy      map[string]any
 }
 

@@ -104,9 +104,16 @@ func (s *Server) createConnection(c *gin.Context, p *principal) error {
 		return causeway.Errorf(http.StatusBadRequest, badBody, "connection_config.accountId: required for TBA")
 	}
 	n.IntegrationID, n.ExpiresAt = i.ID, expires
-	created, _, err := s.Store.SaveConnection(ctx, p.environment.ID, n)
+	ctx = context.WithoutCancel(ctx) // what was begun is completed, also for a caller who doesn't wait for functions
+	created, isNew, err := s.Store.SaveConnection(ctx, p.environment.ID, n)
 	if err != nil {
 		return err
+	}
+	if err := s.validate(ctx, p, created, isNew); err != nil {
+		return err
+	}
+	if isNew {
+		s.announce(ctx, p, created, causeway.EventConnectionCreated)
 	}
 	if err := s.beginSyncs(ctx, p.environment.ID, created.ID); err != nil {
 		return err
@@ -254,8 +261,15 @@ func (s *Server) deleteConnection(c *gin.Context, p *principal) error {
 	if err != nil {
 		return err
 	}
-	ctx := c.Request.Context()
-	row, err := s.Store.DeleteConnection(ctx, p.environment.ID, i.ID, id)
+	ctx := context.WithoutCancel(c.Request.Context()) // its functions may take longer than the caller waits
+	x, err := s.Store.Connection(ctx, p.environment.ID, i.ID, id)
+	if err == nil {
+		err = s.farewell(ctx, p, x)
+	}
+	var row int64
+	if err == nil {
+		row, err = s.Store.DeleteConnection(ctx, p.environment.ID, i.ID, id)
+	}
 	if errors.Is(err, causeway.ErrNotFound) {
 		return unknownConnection()
 	}

@@ -76,7 +76,7 @@ func (s *Server) deploy(c *gin.Context, p *principal) error {
 	if b.NangoYamlBody == nil {
 		return issueError("invalid_type", "Invalid input: expected string, received undefined", "nangoYamlBody")
 	}
-	if len(b.functions()) == 0 {
+	if len(r.Functions) == 0 {
 		return answer(c, http.StatusOK, []storage.DeployedFunction{}) // nothing is removed by an empty deploy
 	}
 	ctx := c.Request.Context()

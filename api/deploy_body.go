@@ -104,9 +104,7 @@ func (b *deployBody) request(upload func(text string) string) (storage.DeployReq
 		}
 		r.Functions = append(r.Functions, flows[i].function(&found, []string{"flowConfigs", itoa(i)}, upload))
 	}
-	if len(flows) > 0 { // on-event scripts alone are not deployed: the clients know it so
-		r.Functions = append(r.Functions, b.events(&found, upload)...)
-	}
+	r.Functions = append(r.Functions, b.events(&found, upload)...)
 	seen := map[string]bool{}
 	for _, f := range r.Functions {
 		key := strings.Join([]string{f.IntegrationKey, string(f.Kind), f.Name, f.Event}, "/")
@@ -124,7 +122,7 @@ func (b *deployBody) events(found *issues, upload func(string) string) (out []st
 	}
 	for i, p := range b.PostConnectionScriptsByProvider {
 		for j, s := range p.Scripts {
-			s.Event = "post-connection-creation"
+			s.Event = causeway.EventConnectionCreated
 			out = append(out, s.function(found, []string{"postConnectionScriptsByProvider", itoa(i), "scripts", itoa(j)}, p.ProviderConfigKey, upload))
 		}
 	}
@@ -214,11 +212,12 @@ func normalEndpoints(raw json.RawMessage) (json.RawMessage, bool) {
 	return normal, err == nil
 }
 
-var onEvents = map[string]bool{"post-connection-creation": true, "pre-connection-deletion": true, "validate-connection": true}
+var onEvents = map[string]bool{causeway.EventConnectionCreated: true, causeway.EventConnectionDeletion: true, causeway.EventConnectionValidate: true}
 
 func (s *eventScript) function(found *issues, path []string, integration string, upload func(string) string) storage.DeployFunction {
 	at := func(name string) []string { return append(append([]string{}, path...), name) }
 	found.check(causeway.ValidFunctionName(s.Name), "invalid_format", "Invalid string: must match pattern /^[a-zA-Z0-9_-]+$/", at("name")...)
 	found.check(onEvents[s.Event], "invalid_value", `Invalid option: expected one of "post-connection-creation"|"pre-connection-deletion"|"validate-connection"`, at("event")...)
+	found.check(s.FileBody.JS != "", "invalid_type", "Invalid input: expected string, received undefined", append(at("fileBody"), "js")...)
 	return storage.DeployFunction{Kind: causeway.KindOnEvent, Name: s.Name, Event: s.Event, IntegrationKey: integration, BundleKey: upload(s.FileBody.JS), SourceKey: upload(s.FileBody.TS)}
 }

@@ -97,10 +97,13 @@ func TestADeployOverTheWire(t *testing.T) {
 	require.Equal(t, 200, fewer.status, fewer.body)
 	assert.Equal(t, 1, p.count(`select count(*) from function where environment_id = $1 and deleted_at is null`, p.env.ID), "what the request lacks is removed")
 
-	empty := p.call("POST", "/sync/deploy", deployBody(true, "", events))
+	empty := p.call("POST", "/sync/deploy", deployBody(true, ""))
 	assert.Equal(t, 200, empty.status)
 	assert.Equal(t, "[]", empty.body)
 	assert.Equal(t, 1, p.count(`select count(*) from function where environment_id = $1 and deleted_at is null`, p.env.ID), "an empty deploy removes nothing")
+
+	alone := p.call("POST", "/sync/deploy", deployBody(true, "", events))
+	assert.JSONEq(t, `[{"name":"hello","version":"0.0.1","models":[],"providerConfigKey":"demo","type":"on-event"}]`, alone.body, "on-event functions need no others")
 }
 
 func TestDeploysThatAreRefused(t *testing.T) {

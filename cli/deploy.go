@@ -228,8 +228,8 @@ func runDeploy(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	d := deploymentOf(p)
-	if len(d.FlowConfigs) == 0 {
-		return errors.New("there is neither a sync nor an action: on-event scripts alone are not deployed")
+	if len(p.Scripts) == 0 {
+		return errors.New("there is nothing to deploy")
 	}
 	ctx, w := cmd.Context(), cmd.OutOrStdout()
 	var changes plan

@@ -7,23 +7,9 @@ import (
 	causeway "github.com/causeway-dev/causeway"
 )
 
-// operationTypes are the type and action of the operation of a run.
-var operationTypes = map[causeway.RunKind][2]string{
-	causeway.RunSync:    {"sync", "run"},
-	causeway.RunAction:  {"action", "run"},
-	causeway.RunWebhook: {"webhook", "incoming"},
-	causeway.RunEvent:   {"events", "post_connection_creation"},
-}
-
-// OperationType is the type and action of the operation of a run of this kind.
-func OperationType(kind causeway.RunKind) (name, action string) {
-	t := operationTypes[kind]
-	return t[0], t[1]
-}
-
 // OperationOf is the operation of a run, without its state.
 func OperationOf(environment *causeway.Environment, run *causeway.Run) causeway.Operation {
-	name, action := OperationType(run.Kind)
+	name, action := causeway.OperationType(run.Kind, run.Event)
 	op := causeway.Operation{
 		ID: run.OperationID, EnvironmentID: run.EnvironmentID, Type: name, Action: action, Level: causeway.LevelInfo,
 		IntegrationID: run.IntegrationID, ConnectionID: run.ConnectionID, FunctionID: run.FunctionID, RunUID: run.RunUID, StartedAt: run.StartedAt,

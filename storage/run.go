@@ -190,7 +190,7 @@ func (s *Store) openPayload(ctx context.Context, environmentID int64, uid uuid.U
 
 const runColumns = `r.id, r.uid, r.environment_id, r.kind, r.lane, r.state, r.fence, r.attempt, r.max_attempts, r.integration_id, r.connection_id, r.function_id,
   coalesce(r.function_version_id, 0), coalesce(r.sync_id, 0), coalesce(r.run_no, 0), coalesce(r.run_type, ''), coalesce(r.operation_id, ''), r.opts, r.finish_s, r.created_at, r.started_at, r.started_by,
-  s.uid, coalesce(s.variant, 'base'), s.last_sync_at, i.unique_key, i.provider, c.connection_id, f.name`
+  s.uid, coalesce(s.variant, 'base'), s.last_sync_at, i.unique_key, i.provider, c.connection_id, f.name, f.event`
 
 // Run loads a living run with the names of what it belongs to. causeway.ErrNotFound: it has ended.
 func (s *Store) Run(ctx context.Context, environmentID, runID int64) (*causeway.Run, error) {
@@ -207,7 +207,7 @@ func (s *Store) Run(ctx context.Context, environmentID, runID int64) (*causeway.
  where r.environment_id = $1 and r.id = $2`, environmentID, runID).
 		Scan(&r.RunID, &r.RunUID, &r.EnvironmentID, &r.Kind, &r.Lane, &r.State, &r.Fence, &r.Attempt, &r.MaxAttempts, &r.IntegrationID, &r.ConnectionID, &r.FunctionID,
 			&r.VersionID, &r.SyncID, &r.RunNo, &r.RunType, &r.OperationID, &r.Opts, &finishS, &r.CreatedAt, &r.StartedAt, &r.StartedBy,
-			&syncUID, &r.Variant, &r.LastSyncAt, &r.IntegrationKey, &r.Provider, &r.ConnectionKey, &r.FunctionName)
+			&syncUID, &r.Variant, &r.LastSyncAt, &r.IntegrationKey, &r.Provider, &r.ConnectionKey, &r.FunctionName, &r.Event)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fmt.Errorf("run %d: %w", runID, causeway.ErrNotFound)
 	}

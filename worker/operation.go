@@ -114,7 +114,7 @@ func EndOperation(store interface {
 		}
 		op, err := logs.FindOperation(ctx, ref.EnvironmentID, ended.OperationID)
 		if err != nil {
-			name, action := dispatch.OperationType(ref.Kind)
+			name, action := causeway.OperationType(ref.Kind, "")
 			op = &causeway.Operation{ID: ended.OperationID, EnvironmentID: ref.EnvironmentID, Type: name, Action: action, FunctionID: ended.FunctionID, RunUID: ref.RunUID}
 		}
 		now := time.Now()
