@@ -125,7 +125,12 @@ func (a *actionMethods) getToken(goja.FunctionCall) goja.Value {
 				t.resolve(goja.Undefined())
 				return
 			}
-			switch causeway.AuthMode(r.text(credentials, "type")) {
+			mode := causeway.AuthMode(r.text(credentials, "type"))
+			if mode != causeway.AuthNone && len(r.keys(credentials)) <= 1 { // the host left out all but the type
+				t.fail("This environment doesn't let scripts read credentials (setting scripts.credentials)")
+				return
+			}
+			switch mode { //nolint:exhaustive // the others give their credentials
 			case causeway.AuthOAuth2:
 				t.resolve(r.property(credentials, "access_token"))
 			case causeway.AuthOAuth1:

@@ -191,6 +191,8 @@ func TestConnection(t *testing.T) {
 		"OAuth 2 token":        {connectionJSON, `return await nango.getToken()`, `"tok"`},
 		"OAuth 1 token":        {`{"credentials":{"type":"OAUTH1","oauth_token":"t","oauth_token_secret":"s"}}`, `return await nango.getToken()`, `{"oAuthToken":"t","oAuthTokenSecret":"s"}`},
 		"other credentials":    {`{"credentials":{"type":"API_KEY","apiKey":"k"}}`, `return await nango.getToken()`, `{"type":"API_KEY","apiKey":"k"}`},
+		"no credentials":       {`{"credentials":{"type":"NONE"}}`, `return await nango.getToken()`, `{"type":"NONE"}`},
+		"credentials are shut": {`{"credentials":{"type":"OAUTH2"}}`, `try { await nango.getToken() } catch (e) { return e.message }`, `"This environment doesn't let scripts read credentials (setting scripts.credentials)"`},
 		"read once a minute":   {connectionJSON, `await nango.getConnection(); await nango.getMetadata(); await nango.getToken(); return 1`, `1`},
 		"own names are no key": {connectionJSON, `await nango.getConnection(); await nango.getConnection("acme", "c1"); return 1`, `1`},
 		"copies":               {connectionJSON, `(await nango.getMetadata()).m = 2; return (await nango.getMetadata()).m`, `1`},

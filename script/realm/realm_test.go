@@ -250,3 +250,8 @@ func quote(t testing.TB, s string) string {
 	require.NoError(t, err)
 	return string(b)
 }
+
+func requireJSON(t testing.TB, text string, into any) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(text), into), text)
+}

@@ -58,7 +58,11 @@ func (s *syncMethods) batch(call, verb string, c goja.FunctionCall) goja.Value {
 	return r.task(func(t *task) {
 		list, ok := c.Argument(0).(*goja.Object)
 		length := int64(0)
-		if ok {
+		switch {
+		case ok && goja.IsUndefined(r.property(list, "length")), !ok && c.Argument(0).ToBoolean():
+			t.fail(failedTo(verb, "they have to be a list")) // one record alone would be lost in silence
+			return
+		case ok:
 			length = r.property(list, "length").ToInteger()
 		}
 		if length <= 0 {

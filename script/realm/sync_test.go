@@ -96,6 +96,7 @@ func TestBatchesThatFail(t *testing.T) {
 		"id of a type":     {&fakeHost{}, `nango.batchSave([{id: {}}], "Widget")`, "Failed to save records: the id of record 0 is neither a text nor a number"},
 		"NaN":              {&fakeHost{}, `nango.batchSave([{id: NaN}], "Widget")`, "Failed to save records: the id of record 0 is no finite number"},
 		"no object":        {&fakeHost{}, `nango.batchSave(["x"], "Widget")`, "Failed to save records: record 0 is no object"},
+		"no list":          {&fakeHost{}, `nango.batchSave({id: "1"}, "Widget")`, "Failed to save records: they have to be a list"},
 		"undeclared model": {&fakeHost{}, `nango.batchSave([{id: "1"}], "Gadget")`, "Failed to save records: The model 'Gadget' is not included in the declared sync models: Widget,Other"},
 		"circle":           {&fakeHost{}, `nango.batchSave([{id: "1", a: {}}].map(r => (r.a.self = r, r)), "Widget")`, "Failed to save records: property [0].a.self closes a circle"},
 		"BigInt":           {&fakeHost{}, `nango.batchSave([{id: "1", n: [1n]}], "Widget")`, "Failed to save records: property [0].n[0] is a BigInt, which JSON doesn't know"},
