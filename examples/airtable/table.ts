@@ -22,6 +22,15 @@ export interface AirtableRecord {
     fields: Record<string, unknown>;
 }
 
+/** A file in a field. Its addresses are made anew for each answer, and are good for some hours only. */
+const Attachment = z.object({ id: z.string().startsWith('att'), filename: z.string(), size: z.number().optional(), type: z.string().optional() });
+
 export function toRow(record: AirtableRecord): z.infer<typeof Row> {
-    return { id: record.id, created_at: record.createdTime, fields: record.fields };
+    const fields: z.infer<typeof Fields> = {};
+    for (const [name, value] of Object.entries(record.fields)) {
+        // Without the addresses: with them a row would count as changed each time.
+        const files = z.array(Attachment).min(1).safeParse(value);
+        fields[name] = files.success ? files.data : value;
+    }
+    return { id: record.id, created_at: record.createdTime, fields };
 }

@@ -20,21 +20,6 @@ func TestSchemasAreThoseOfZodInNode(t *testing.T) {
 	assert.Equal(t, []string{"Tree", "Lazy", "Wide"}, p.Scripts[0].Definition.Models, "in the order of the definition")
 }
 
-func TestTheDefinitionsOfTheExamples(t *testing.T) {
-	p, err := compile.Build("../../examples")
-	require.NoError(t, err)
-	assert.Empty(t, p.Warnings)
-	got, err := p.NangoJSON()
-	require.NoError(t, err)
-	const golden = "testdata/examples.json"
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		require.NoError(t, os.WriteFile(golden, append(got, '\n'), 0o600))
-	}
-	want, err := os.ReadFile(golden)
-	require.NoError(t, err)
-	assert.Equal(t, string(want), string(got)+"\n", "if this was meant: UPDATE_GOLDEN=1 go test ./script/compile")
-}
-
 func TestNamesAndDefaultsOfDefinitions(t *testing.T) {
 	dir := project(t, map[string]string{
 		"index.ts":                   "import './my-api/actions/call-api.js';\nimport './my-api/on-events/set_up.js';\nimport './my-api/syncs/all.js';",

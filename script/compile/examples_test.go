@@ -1,8 +1,8 @@
 package compile_test
 
 import (
+	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,23 +15,22 @@ import (
 // What users read first has to be accepted by what they run next.
 func TestTheFirstProjectIsBundledAndDefined(t *testing.T) {
 	found := map[string]string{}
-	for file, d := range defined(t, "../../cli/template") {
-		found[file] = d.Type
+	for _, s := range built(t, "../../cli/template").Scripts {
+		found[s.File] = s.Definition.Type
 	}
 	assert.Equal(t, map[string]string{"demo/syncs/tasks.ts": "sync", "demo/actions/create-task.ts": "action"}, found)
 }
 
 func TestTheExamplesAreBundledAndDefined(t *testing.T) {
+	p := built(t, "../../examples")
 	count := map[string]map[string]int{} // scripts by integration and type
-	for file, d := range defined(t, "../../examples") {
-		integration, rest, _ := strings.Cut(file, "/")
-		folder, _, _ := strings.Cut(rest, "/")
-		assert.Equal(t, map[string]string{"syncs": "sync", "actions": "action", "on-events": "onEvent"}[folder], d.Type, "%s: its folder names its type", file)
-		if count[integration] == nil {
-			count[integration] = map[string]int{}
+	for _, s := range p.Scripts {
+		if count[s.Integration] == nil {
+			count[s.Integration] = map[string]int{}
 		}
-		count[integration][d.Type]++
+		count[s.Integration][s.Definition.Type]++
 	}
+	assert.Len(t, count, 15)
 	for integration, n := range count {
 		assert.GreaterOrEqual(t, n["sync"], 1, "%s reads", integration)
 		assert.GreaterOrEqual(t, n["action"], 2, "%s writes", integration)
@@ -42,34 +41,33 @@ func TestTheExamplesAreBundledAndDefined(t *testing.T) {
 		require.NoError(t, err)
 		scripts += len(files)
 	}
-	total := 0
-	for _, n := range count {
-		for _, of := range n {
-			total += of
-		}
+	assert.Len(t, p.Scripts, scripts, "index.ts names each script")
+
+	got, err := p.NangoJSON()
+	require.NoError(t, err)
+	const golden = "testdata/examples.json"
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		require.NoError(t, os.WriteFile(golden, append(got, '\n'), 0o600))
 	}
-	assert.Equal(t, scripts, total, "index.ts names each script")
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), string(got)+"\n", "if this was meant: UPDATE_GOLDEN=1 go test ./script/compile")
 }
 
-// defined bundles all scripts of a project as a deploy does, and returns their definitions by file.
-func defined(t *testing.T, dir string) map[string]*compile.Definition {
+// built compiles a project as a deploy does, and lowers its scripts as the platform does then.
+func built(t *testing.T, dir string) *compile.Project {
 	t.Helper()
-	entries, err := compile.Entries(dir)
+	p, err := compile.Build(dir)
 	require.NoError(t, err)
-	found := map[string]*compile.Definition{}
-	for _, e := range entries {
-		js, _, err := compile.Bundle(dir, e)
-		require.NoError(t, err)
-		lowered := compile.Lower(script.CompileJob{Name: e.Integration + "/" + e.Name, Text: js})
-		require.Empty(t, lowered.Code, "%s: %s", e.File, lowered.Message)
-		d, err := compile.Define(e, js)
-		require.NoError(t, err)
-		found[e.File] = d
-		assert.NotEmpty(t, d.Description, e.File)
-		if d.Type != "onEvent" {
-			assert.NotEmpty(t, d.Models, e.File)
+	assert.Empty(t, p.Warnings)
+	for _, s := range p.Scripts {
+		lowered := compile.Lower(script.CompileJob{Name: s.Integration + "/" + s.Name, Text: s.JS})
+		require.Empty(t, lowered.Code, "%s: %s", s.File, lowered.Message)
+		assert.NotEmpty(t, s.Definition.Description, s.File)
+		assert.Equal(t, s.Definition.Type == "sync", s.Definition.AutoStart, "%s: a sync starts with its first connection", s.File)
+		if s.Definition.Type != "onEvent" {
+			assert.NotEmpty(t, s.Definition.Models, s.File)
 		}
-		assert.Equal(t, d.Type == "sync", d.AutoStart, "%s: a sync starts with its first connection", e.File)
 	}
-	return found
+	return p
 }
