@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -26,39 +25,48 @@ type exampled struct {
 	vendors *fakeapi.Vendors
 }
 
-// withExamples starts a platform and deploys the project in examples. A catalog of our own changes where the vendors' APIs lie, and nothing else:
-// each entry extends the built-in one, which brings its pagination, its headers and its signs of a rate limit.
+// withExamples starts a platform with the examples, and vendors that keep state.
 func withExamples(t *testing.T) *exampled {
 	t.Helper()
 	fake, err := fakeapi.Start(t.Context(), "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(fake.Close)
-	e := &exampled{fake: fake, vendors: fake.Vendors(250, 230)}
+	vendors := fake.Vendors(250, 230)
+	e := deployExamples(t, fake)
+	e.vendors = vendors
+	return e
+}
 
+// deployExamples starts a platform and deploys the project in examples. A catalog of our own changes where the vendors' APIs lie, and nothing
+// else: each entry extends the built-in one, which brings its pagination, its headers and its signs of a rate limit.
+func deployExamples(t *testing.T, fake *fakeapi.Server) *exampled {
+	t.Helper()
+	dir := examples(t)
+	names := integrations(t, dir)
 	var catalog strings.Builder
-	vendors := []string{"github", "hubspot", "slack"}
-	for _, name := range vendors {
-		_, _ = fmt.Fprintf(&catalog, "%s-here: {extends: %s, display_name: %s here, proxy: {base_url: %q}}\n", name, name, name, fake.URL()+"/"+name)
+	for _, name := range names {
+		_, _ = fmt.Fprintf(&catalog, "%s-here: {extends: %s, display_name: %s here, proxy: {base_url: %q}}\n", name, provider(name), name, fake.URL()+"/"+name)
 	}
 	path := filepath.Join(t.TempDir(), "here.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(catalog.String()), 0o600))
-	e.platform = started(t, "CAUSEWAY_EGRESS_ALLOW_PRIVATE=true", "CAUSEWAY_CATALOG_FILES="+path)
-	dir := examples(t)
-	for _, name := range integrations(t, dir) {
-		body := map[string]any{
-			"provider": name, "unique_key": name,
-			"credentials": map[string]any{"type": "OAUTH2", "client_id": "an-id", "client_secret": "a-secret"},
-		}
-		switch {
-		case slices.Contains(vendors, name):
-			body["provider"] = name + "-here"
-		case name == "stripe":
-			body = map[string]any{"provider": "stripe-api-key", "unique_key": name}
+	e := &exampled{fake: fake, platform: started(t, "CAUSEWAY_EGRESS_ALLOW_PRIVATE=true", "CAUSEWAY_CATALOG_FILES="+path)}
+	for _, name := range names {
+		body := map[string]any{"provider": name + "-here", "unique_key": name}
+		if name != "stripe" {
+			body["credentials"] = map[string]any{"type": "OAUTH2", "client_id": "an-id", "client_secret": "a-secret"}
 		}
 		e.must(200, "POST", "/integrations", body)
 	}
 	e.cli(dir, "deploy", "--auto-confirm")
 	return e
+}
+
+// provider is the catalog's name for what an integration of the examples is named after.
+func provider(integration string) string {
+	if integration == "stripe" {
+		return "stripe-api-key"
+	}
+	return integration
 }
 
 // examples copies the project, so that nothing is generated into the repository.
@@ -121,6 +129,9 @@ func TestTheTypesOfTheExamplesFit(t *testing.T) {
 func (e *exampled) authorize(integration, connection string, metadata map[string]any) {
 	e.t.Helper()
 	more := map[string]any{"credentials": map[string]any{"type": "OAUTH2", "access_token": "a-token-nobody-may-see"}}
+	if integration == "stripe" {
+		more["credentials"] = map[string]any{"type": "BASIC", "username": "a-token-nobody-may-see", "password": ""}
+	}
 	if metadata != nil {
 		more["metadata"] = metadata
 	}
