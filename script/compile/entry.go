@@ -110,8 +110,8 @@ func (f *sourceFile) bindings() map[string]ast.Expression {
 }
 
 // body are the module's own statements, within the head that parse puts around them.
-func (f *sourceFile) body() ([]ast.Statement, bool) {
-	s, ok := f.program.Body[0].(*ast.ExpressionStatement)
+func (t *tree) body() ([]ast.Statement, bool) {
+	s, ok := t.program.Body[0].(*ast.ExpressionStatement)
 	if !ok {
 		return nil, false
 	}

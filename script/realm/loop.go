@@ -16,6 +16,7 @@ type loop struct {
 	live   map[int64]*timer
 	lastID int64
 	alarm  *time.Timer
+	now    func() time.Time // the clock that timers go by
 }
 
 type timer struct {
@@ -27,7 +28,7 @@ type timer struct {
 }
 
 func newLoop() *loop {
-	return &loop{live: map[int64]*timer{}}
+	return &loop{live: map[int64]*timer{}, now: time.Now}
 }
 
 // set starts a timer; 0: there are too many.
@@ -36,7 +37,7 @@ func (l *loop) set(after time.Duration, repeat bool, fn goja.Callable) int64 {
 		return 0
 	}
 	l.lastID++
-	t := &timer{id: l.lastID, at: time.Now().Add(after), fn: fn}
+	t := &timer{id: l.lastID, at: l.now().Add(after), fn: fn}
 	if repeat {
 		t.every = after
 	}
@@ -61,7 +62,7 @@ func (l *loop) due() <-chan time.Time {
 	if len(l.timers) == 0 {
 		return nil
 	}
-	wait := time.Until(l.timers[0].at)
+	wait := l.timers[0].at.Sub(l.now())
 	if l.alarm == nil {
 		l.alarm = time.NewTimer(wait)
 	} else {
@@ -72,12 +73,12 @@ func (l *loop) due() <-chan time.Time {
 
 // fire calls the next timer. Promise jobs run before the one after it, as they do in Node.
 func (l *loop) fire() error {
-	if len(l.timers) == 0 || time.Now().Before(l.timers[0].at) {
+	if len(l.timers) == 0 || l.now().Before(l.timers[0].at) {
 		return nil
 	}
 	t := l.timers[0]
 	if t.every > 0 {
-		t.at = time.Now().Add(t.every)
+		t.at = l.now().Add(t.every)
 		heap.Fix(&l.timers, 0)
 	} else {
 		heap.Pop(&l.timers)
