@@ -63,17 +63,17 @@ type SessionHost interface {
 // nothing else is left to do. There is no host call in it: what is asked for is answered at once.
 //
 // The last library leaves functions in env: main, which returns a promise for the session's end, and interrupted(reason), which is called
-// when a limit set by env.limit(wallMs, virtualMs) has passed ("time_limit") or nothing is left that could settle main ("idle"). What the
-// engine was doing then is lost; interrupted starts whatever is to go on.
+// when a limit set by env.limit(wallMs, virtualMs) has passed between two turns ("time_limit"), or nothing is left that could settle main
+// ("idle"); it answers whether the session goes on. A turn that a limit has to end takes the session with it.
 type Session struct {
 	Libraries []*Library
 	Host      SessionHost
 }
 
-var (
-	errSessionLimit = errors.New("time_limit")
-	errSessionIdle  = errors.New("the session waits for a promise that nothing can settle any more")
-)
+// ErrSessionLimit says that a turn was interrupted by the limit that was set for it.
+var ErrSessionLimit = errors.New("the time limit has passed")
+
+var errSessionIdle = errors.New("the session waits for a promise that nothing can settle any more")
 
 // session is a run without a script: the realm and its globals are the same.
 type session struct {
@@ -81,8 +81,9 @@ type session struct {
 	host   SessionHost
 	ctx    context.Context
 	env    *goja.Object
-	ahead  time.Duration // of the virtual clock
-	latest time.Time     // on the virtual clock, for what runs now; zero: no limit
+	began  time.Time
+	ahead  time.Duration // how far timers have taken the clock
+	latest time.Time     // on the clock of timers, for what runs now; zero: no limit
 	reads  int           // of the clock by JavaScript
 
 	mu      sync.Mutex
@@ -92,13 +93,13 @@ type session struct {
 	expired bool // that limit has passed
 }
 
-// RunSession returns when main has settled: with its error if it was rejected, or with the cause of ctx.
+// RunSession returns when main has settled: with its error if it was rejected, with the cause of ctx, or with ErrSessionLimit.
 func (e *Engine) RunSession(ctx context.Context, s Session) error {
 	r := newRun(ctx, e, script.Start{}, nil)
 	defer r.close()
-	x := &session{run: r, host: s.Host, ctx: ctx}
+	x := &session{run: r, host: s.Host, ctx: ctx, began: time.Now()}
 	r.loop.now = x.now
-	r.vm.SetTimeSource(func() time.Time { x.reads++; return x.now() })
+	r.vm.SetTimeSource(func() time.Time { x.reads++; return time.Now().Add(x.ahead) })
 	defer x.stopWatch()
 	defer context.AfterFunc(ctx, func() {
 		x.mu.Lock()
@@ -110,13 +111,15 @@ func (e *Engine) RunSession(ctx context.Context, s Session) error {
 	if err := x.enter(func() error { return x.prepare(s.Libraries) }); err != nil {
 		return err
 	}
-	if err := x.enter(x.begin); err != nil && !errors.Is(err, errSessionLimit) {
+	if err := x.enter(x.begin); err != nil {
 		return err
 	}
 	return x.turn()
 }
 
-func (x *session) now() time.Time { return time.Now().Add(x.ahead) }
+// now is the clock of timers: it stands still but for their jumps, so that their order does not depend on how busy the machine is. Dates go
+// on in between.
+func (x *session) now() time.Time { return x.began.Add(x.ahead) }
 
 // prepare makes the realm and runs the libraries.
 func (x *session) prepare(libraries []*Library) error {
@@ -167,11 +170,7 @@ func (x *session) turn() error {
 		if x.settled {
 			return x.end()
 		}
-		err := x.step()
-		if errors.Is(err, errSessionLimit) {
-			err = x.interrupted("time_limit")
-		}
-		if err != nil {
+		if err := x.step(); err != nil {
 			return err
 		}
 	}
@@ -181,7 +180,7 @@ func (x *session) turn() error {
 func (x *session) step() error {
 	switch {
 	case x.passed():
-		return errSessionLimit
+		return x.interrupted("time_limit")
 	case len(x.loop.timers) == 0:
 		return x.interrupted("idle")
 	}
@@ -189,7 +188,7 @@ func (x *session) step() error {
 		x.ahead += wait
 	}
 	if !x.latest.IsZero() && x.now().After(x.latest) {
-		return errSessionLimit
+		return x.interrupted("time_limit")
 	}
 	err := x.enter(x.loop.fire)
 	var thrown *goja.Exception
@@ -202,7 +201,7 @@ func (x *session) step() error {
 	return err
 }
 
-// interrupted tells the libraries; idle a second time, without a timer set in between, ends the session.
+// interrupted tells the libraries.
 func (x *session) interrupted(reason string) error {
 	x.clearLimit()
 	f, ok := goja.AssertFunction(x.env.Get("interrupted"))
@@ -344,7 +343,7 @@ func (x *session) expire(number int) {
 	}
 	x.expired = true
 	if x.inside {
-		x.vm.Interrupt(errSessionLimit)
+		x.vm.Interrupt(ErrSessionLimit)
 	}
 }
 

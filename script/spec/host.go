@@ -23,6 +23,17 @@ type host struct {
 	began   time.Time
 	results []Test
 	errors  []FileError
+	active  active
+}
+
+// active is the step of its plan that the framework is at: tests, or the hooks of a suite.
+type active struct {
+	At    int    `json:"at"`
+	Kind  string `json:"kind"`
+	Tests []struct {
+		Name  string `json:"name"`
+		Fails bool   `json:"fails"` // it is expected to
+	} `json:"tests"`
 }
 
 // Call answers the framework. The names are those of env.call in js/.
@@ -74,6 +85,9 @@ func (h *host) outcome(name, arg string) (string, error) {
 	switch name {
 	case "select":
 		return h.selected(arg)
+	case "active":
+		h.active = active{}
+		return "", json.Unmarshal([]byte(arg), &h.active)
 	case "result":
 		var r result
 		if err := json.Unmarshal([]byte(arg), &r); err != nil {

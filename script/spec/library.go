@@ -32,9 +32,12 @@ var framework = sync.OnceValues(func() ([]*realm.Library, error) {
 	return out, nil
 })
 
-// setting is the library that comes first: what the others have to know of this file.
-func setting(root, path string, newer bool) (*realm.Library, error) {
-	values, err := json.Marshal(map[string]any{"root": root, "path": path})
+// engine is what all realms of the process share: it is compiled once, and immutable.
+var engine = sync.OnceValues(func() (*realm.Engine, error) { return realm.New(realm.Options{}) })
+
+// setting is the library that comes first: what the others have to know of this file. from is the step of its plan to begin with.
+func setting(root, path string, from int, newer bool) (*realm.Library, error) {
+	values, err := json.Marshal(map[string]any{"root": root, "path": path, "from": from})
 	if err != nil {
 		return nil, err
 	}

@@ -59,11 +59,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if len(p.units) == 0 {
 		return nil, &UsageError{"no tests found under " + o.Path}
 	}
-	engine, err := realm.New(realm.Options{})
+	e, err := engine()
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{options: o, project: p, files: newFiles(p.root), engine: engine, newer: p.newerFramework()}
+	r := &runner{options: o, project: p, files: newFiles(p.root), engine: e, newer: p.newerFramework()}
 	r.report = Report{Version: 1, Root: filepath.Base(p.root)}
 	if name := p.setUp(); name != "" {
 		r.report.Warning = name + " is not run: it does more than the usual set-up"
@@ -109,9 +109,7 @@ func (r *runner) all(ctx context.Context) {
 // one runs a unit and adds what came of it to the report.
 func (r *runner) one(ctx context.Context, u unit) {
 	h := &host{run: r, unit: u, began: time.Now()}
-	if err := r.session(ctx, h); err != nil && ctx.Err() == nil {
-		h.results = append(h.results, h.test(result{Name: "(file)", Status: "failed", Error: failureOf(err)}))
-	}
+	h.runAll(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.report.Tests = append(r.report.Tests, h.results...)
@@ -125,27 +123,52 @@ func (r *runner) one(ctx context.Context, u unit) {
 	}
 }
 
-func failureOf(err error) *rawFailure {
-	kind := "load"
-	if errors.Is(err, context.DeadlineExceeded) {
-		return &rawFailure{Failure: Failure{Kind: "time_limit", Message: fmt.Sprintf("the tests of a file have %s", fileLimit)}}
+// runAll runs the file's tests. One that the engine has to be stopped in takes its realm along: the tests after it run in another.
+func (h *host) runAll(ctx context.Context) {
+	limited, cancel := context.WithTimeoutCause(ctx, fileLimit, errFileLimit)
+	defer cancel()
+	for from := 0; ; {
+		h.active = active{At: -1}
+		err := h.session(limited, from)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return
+		case !errors.Is(err, realm.ErrSessionLimit) || h.active.At < 0 || len(h.active.Tests) == 0:
+			kind := "load"
+			if errors.Is(err, realm.ErrSessionLimit) || errors.Is(err, errFileLimit) {
+				kind = "time_limit"
+			}
+			h.fail("(file)", kind, err.Error())
+			return
+		}
+		for _, t := range h.active.Tests {
+			if t.Fails {
+				h.results = append(h.results, h.test(result{Name: t.Name, Status: "passed"}))
+			} else {
+				h.fail(t.Name, "time_limit", "took longer than its time limit")
+			}
+		}
+		from = h.active.At + 1
 	}
-	return &rawFailure{Failure: Failure{Kind: kind, Message: err.Error()}}
 }
 
-// session runs the tests of a file in a realm of its own.
-func (r *runner) session(ctx context.Context, h *host) error {
+var errFileLimit = fmt.Errorf("the tests of a file have %s together", fileLimit)
+
+func (h *host) fail(name, kind, message string) {
+	h.results = append(h.results, h.test(result{Name: name, Status: "failed", Error: &rawFailure{Failure: Failure{Kind: kind, Message: message}}}))
+}
+
+// session runs the tests of the file, from a step of its plan on, in a realm of its own.
+func (h *host) session(ctx context.Context, from int) error {
 	libraries, err := framework()
 	if err != nil {
 		return err
 	}
-	first, err := setting(r.files.root, h.unit.path, r.newer)
+	first, err := setting(h.run.files.root, h.unit.path, from, h.run.newer)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, fileLimit, context.DeadlineExceeded)
-	defer cancel()
-	return r.engine.RunSession(ctx, realm.Session{Libraries: append([]*realm.Library{first}, libraries...), Host: h})
+	return h.run.engine.RunSession(ctx, realm.Session{Libraries: append([]*realm.Library{first}, libraries...), Host: h})
 }
 
 func (r *runner) print(u unit, level, text string) {
@@ -197,7 +220,7 @@ func (h *host) test(r result) Test {
 	}
 	h.place(&f)
 	if h.unit.fixture {
-		if t.Error = &f; f.Kind == "load" && strings.HasPrefix(f.Message, "no script for this fixture") {
+		if f.Kind == "load" && strings.HasPrefix(f.Message, "no script for this fixture") {
 			f.Kind = "fixture"
 		}
 		h.hint(&f, r.Clock)

@@ -263,10 +263,16 @@
     async proxyPatchData(config) { return this.proxyData({ ...config, method: 'patch' }); }
     async proxyDeleteData(config) { return this.proxyData({ ...config, method: 'delete' }); }
     async proxyData(config) {
-      const provider = await this.fixtureProvider;
-      const call = (provider.isUnifiedMocks() ? env.identityOf : env.oldIdentityOf)(config ?? {});
-      const { response, status, headers } = await provider.getCachedResponse(call);
-      return { data: response, headers, status };
+      const here = new Error(); // where the script asked: after an await it is no longer on the stack
+      try {
+        const provider = await this.fixtureProvider;
+        const call = (provider.isUnifiedMocks() ? env.identityOf : env.oldIdentityOf)(config ?? {});
+        const { response, status, headers } = await provider.getCachedResponse(call);
+        return { data: response, headers, status };
+      } catch (e) {
+        if (e instanceof Error) e.stack = here.stack;
+        throw e;
+      }
     }
     getProxyPaginateData(config) { return stream(pages(this, config)); }
     cursorPaginate(config, options, values, inBody) { return stream(cursorPages(this, config, options, values, inBody)); }

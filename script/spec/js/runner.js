@@ -1,7 +1,8 @@
-// Suites, tests and hooks: how a file is collected, and how its tests run one after the other. A test that the engine had to be
-// interrupted in is given up, and the run goes on with the next one (env.interrupted).
+// Suites, tests and hooks: how a file is collected, and how its tests run one after the other. A test whose time is up while it waits is
+// given up, and the run goes on with the next one (env.interrupted); when the engine itself has to be stopped, the host begins another
+// session of the same file after that test (env.file.from).
 (function (global, env) {
-  const testLimit = 5000, hookLimit = 10000, virtualLimit = 3600000; // milliseconds
+  const testLimit = 5000, hookLimit = 10000, loadLimit = 30000, virtualLimit = 3600000; // milliseconds
 
   const suiteOf = (name, parent, mode) => ({ kind: 'suite', name, parent, mode, items: [], suites: [], hooks: { beforeAll: [], afterAll: [], beforeEach: [], afterEach: [] } });
   const root = suiteOf('', null, 'run');
@@ -149,7 +150,7 @@
   const alive = (suite, plan) => testsOf(plan).some((t) => { for (let p = t.parent; p; p = p.parent) if (p === suite) return t.state === '' && !t.excluded; return false; });
 
   // --- running ------------------------------------------------------------------------------------------------------------------------
-  let plan = [], at = 0, phase = 'load', active = [], finish;
+  let plan = [], at = 0, phase = 'load', active = [], turn = 0, finish; // turn numbers the goes: one that was given up must not go on
 
   const describeError = (e, kind) => {
     const out = { kind: kind ?? (e instanceof env.AssertionError || e?.name === 'AssertionError' ? 'assertion' : e?.unmatched ? 'unmatched' : e?.limit ? 'time_limit' : 'exception') };
@@ -173,7 +174,11 @@
     task: { name: t.name, fullName: fullName(t), suite: { name: t.parent.name }, file: { name: env.file.path }, type: 'test', meta: {} },
     expect: env.expect, skip() { throw new Skip('skipped'); }, onTestFinished: env.framework.onTestFinished, onTestFailed: env.framework.onTestFailed,
   });
-  const bounded = async (ms, fn) => { env.limit(ms, virtualLimit); try { return await fn(); } finally { env.limit(0, 0); } };
+  const bounded = async (ms, fn) => {
+    const mine = turn;
+    env.limit(ms, virtualLimit);
+    try { return await fn(); } finally { if (mine === turn) env.limit(0, 0); }
+  };
   const lineage = (suite) => { const list = []; for (let s = suite; s; s = s.parent) list.unshift(s); return list; };
 
   async function attempt(t) {
@@ -197,6 +202,7 @@
         throw new env.AssertionError(`expected ${t.expected ?? 'any'} assertions, and ${t.assertions} were made`);
       }
     } catch (e) { keep(e); }
+    if (t.reported) return failure; // it was given up while it waited
     for (const s of chainOf.reverse()) {
       for (const h of [...s.hooks.afterEach].reverse()) {
         try { await bounded(h.timeout, () => h.fn(context)); } catch (e) { keep(e); }
@@ -217,7 +223,7 @@
     let failure;
     for (t.retries = 0; ; t.retries++) {
       failure = await attempt(t);
-      if (!failure || failure.error instanceof Skip || t.retries >= t.retry) break;
+      if (!failure || failure.error instanceof Skip || t.retries >= t.retry || t.reported) break;
     }
     t.clock = env.clockReads() > reads;
     if (failure?.error instanceof Skip) { report(t, 'skipped'); return; }
@@ -235,15 +241,19 @@
 
   // go runs the steps that are left. Another go takes over when this one was interrupted.
   async function go() {
+    const mine = ++turn;
     for (; at < plan.length; at++) {
       const step = plan[at];
       active = step.kind === 'group' ? step.tests : step.kind === 'test' ? [step.test] : [];
+      if (at < env.file.from && active.length) continue; // an earlier session of this file has done them
+      env.call('active', JSON.stringify({ at, kind: step.kind, tests: active.filter((t) => t.state === '' && !t.excluded).map((t) => ({ name: fullName(t), fails: t.fails })) }));
       if (step.kind === 'enter' && alive(step.suite, plan)) {
         try { await hooksOf(step.suite, 'beforeAll'); } catch (e) { step.suite.broken = { error: e }; }
       } else if (step.kind === 'leave' && alive(step.suite, plan)) {
         try { await hooksOf(step.suite, 'afterAll'); } catch (e) { env.call('fileError', JSON.stringify(describeError(e))); }
       } else if (step.kind === 'group') await Promise.all(step.tests.map(runTest));
       else if (step.kind === 'test') await runTest(step.test);
+      if (mine !== turn) return;
     }
     env.test = null;
     env.saveSnapshots();
@@ -252,13 +262,14 @@
 
   const brokenFile = (e) => {
     plan = []; at = 0;
+    if (env.file.from > 0) return; // it has been said
     env.call('result', JSON.stringify({ name: '(file)', status: 'failed', ms: 0, retries: 0, error: describeError(e, e?.limit ? 'time_limit' : 'load') }));
   };
   env.main = () => {
     const done = new Promise((resolve) => { finish = resolve; });
     (async () => {
       try {
-        env.limit(60000, virtualLimit);
+        env.limit(loadLimit, virtualLimit);
         await env.modules.main();
         await collect(root);
         env.limit(0, 0);
