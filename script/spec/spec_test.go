@@ -3,7 +3,6 @@ package spec_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -180,10 +179,10 @@ func TestOnlyWhatTheFilterFindsRuns(t *testing.T) {
 	assert.Equal(t, map[string]string{"shop orders batchDelete": "passed"}, statuses(report))
 	_, err := spec.Run(context.Background(), spec.Options{Path: root, Filter: regexp.MustCompile("nowhere")})
 	var usage *spec.UsageError
-	assert.ErrorAs(t, err, &usage)
+	require.ErrorAs(t, err, &usage)
 	_, err = spec.Run(context.Background(), spec.Options{Path: t.TempDir()})
-	assert.ErrorAs(t, err, &usage)
-	assert.ErrorContains(t, err, "no tests found under")
+	require.ErrorAs(t, err, &usage)
+	require.ErrorContains(t, err, "no tests found under")
 }
 
 func TestLinksAreFollowedAndKeepTheirNames(t *testing.T) {
@@ -247,5 +246,5 @@ func TestACancelledRunEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	root := write(t, map[string]string{"w/tests/x.test.ts": `import { it } from 'vitest'; it('x', () => { console.log('go'); for (;;); }, 60000);`})
 	_, err := spec.Run(ctx, spec.Options{Path: root, Print: func(_, _, _ string) { cancel() }})
-	assert.True(t, errors.Is(err, context.Canceled))
+	require.ErrorIs(t, err, context.Canceled)
 }
