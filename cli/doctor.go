@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/causeway-dev/causeway/script/realm"
 	"github.com/causeway-dev/causeway/worker"
 )
 
@@ -31,6 +32,7 @@ func newDoctor() *cobra.Command {
 			} {
 				has(cmd.Context(), out, tool.name, tool.why)
 			}
+			engine(out)
 			return isolation(cmd.Context(), out, worker.PoolOptions{
 				Memory: int64(conf.Runners.Memory) << 20, UID: conf.Runners.UID, Logger: slog.New(slog.DiscardHandler),
 			})
@@ -48,6 +50,15 @@ func has(ctx context.Context, out io.Writer, name, why string) {
 	}
 	version, _, _ := strings.Cut(string(text), "\n")
 	fmt.Fprintf(out, "+ %s %s\n", name, strings.TrimPrefix(version, name+" "))
+}
+
+// engine says which script engine runs.
+func engine(out io.Writer) {
+	if realm.Patched() {
+		fmt.Fprintln(out, "+ script engine with Causeway's patches")
+		return
+	}
+	fmt.Fprintln(out, "- script engine without Causeway's patches: some hostile scripts end their runner process and with it its other runs (build with ./task build)")
 }
 
 // isolation starts runner processes that try to get out.

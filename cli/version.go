@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/causeway-dev/causeway/script/realm"
 )
 
 func newVersion() *cobra.Command {
@@ -24,7 +26,11 @@ func newVersion() *cobra.Command {
 			}
 			for _, d := range info.Deps {
 				switch d.Path {
-				case "github.com/dop251/goja", "github.com/evanw/esbuild", "go.temporal.io/server", "go.temporal.io/sdk":
+				case "github.com/dop251/goja":
+					if _, err := fmt.Fprintf(w, "%s %s (%s)\n", d.Path, engineVersion(d), engineKind()); err != nil {
+						return err
+					}
+				case "github.com/evanw/esbuild", "go.temporal.io/server", "go.temporal.io/sdk":
 					if _, err := fmt.Fprintf(w, "%s %s\n", d.Path, d.Version); err != nil {
 						return err
 					}
@@ -33,4 +39,19 @@ func newVersion() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// engineVersion is empty in a workspace, whose copy of the engine has none.
+func engineVersion(d *debug.Module) string {
+	if d.Version == "" || d.Version == "(devel)" {
+		return "copy"
+	}
+	return d.Version
+}
+
+func engineKind() string {
+	if realm.Patched() {
+		return "with Causeway's patches"
+	}
+	return "plain"
 }

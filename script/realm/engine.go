@@ -82,6 +82,7 @@ func New(o Options) (*Engine, error) {
 			return nil, fmt.Errorf("scripts run in UTC, but this process has the time zone %s: start it with TZ=UTC", time.Local)
 		}
 	}
+	limitProcess()
 	var err error
 	for _, p := range []struct {
 		name, source string

@@ -58,6 +58,10 @@ func (r *run) ended(err error) script.Result {
 			err = reason
 		}
 	}
+	var timeout regexpTimeout
+	if errors.As(err, &timeout) {
+		err = errRegexpTimeout
+	}
 	var fatal *fatalCall
 	var overflow *goja.StackOverflowError
 	var exception *goja.Exception
@@ -66,6 +70,8 @@ func (r *run) ended(err error) script.Result {
 		return failure(abortCode(abort), abort.Error(), nil)
 	case errors.Is(err, errTurnLimit):
 		return failure(causeway.CodeCPULimit, err.Error(), nil)
+	case errors.Is(err, errRegexpTimeout):
+		return failure("script_regexp_timeout", err.Error(), nil)
 	case errors.Is(err, errTimerLimit):
 		return failure("script_timer_limit", err.Error(), nil)
 	case errors.Is(err, errNeverSettles):

@@ -83,8 +83,9 @@ func newRun(ctx context.Context, e *Engine, start script.Start, caller Caller) *
 	vm.SetRandSource(rand.New(random).Float64) //nolint:gosec // Math.random, drawn from the run's seed so that it can be repeated
 	vm.SetParserOptions(parserOptions...)
 	vm.SetPromiseRejectionTracker(r.trackRejection)
-	if e, ok := any(vm).(interface{ DisableCodeGeneration() }); ok { // the patched engine
+	if e, ok := any(vm).(patchedRuntime); ok {
 		e.DisableCodeGeneration()
+		e.CatchStackOverflow()
 	}
 	return r
 }
