@@ -46,6 +46,7 @@ func Load(realm Realm) (goja.Value, error) {
 	for name, v := range map[string]any{
 		"miss":    l.compiler.miss,
 		"real":    func(goja.FunctionCall) goja.Value { return l.realExports() },
+		"members": func(c goja.FunctionCall) goja.Value { return l.members(c.Argument(0), c.Argument(1), c.Argument(2)) },
 		"compile": func(c goja.FunctionCall) goja.Value { return l.compiler.compile(c.Argument(0)) },
 	} {
 		if err := natives.Set(name, v); err != nil {
@@ -72,30 +73,74 @@ func (l *loader) realExports() *goja.Object {
 	return l.real
 }
 
+// members makes an object that answers for all members of what inherits from it, by functions of the recorder: get (name, schema), where
+// miss is no member at all, set (name, schema, value) and has (name).
+func (l *loader) members(get, set, has goja.Value) goja.Value {
+	call := func(f goja.Value) func(args ...any) goja.Value {
+		function, ok := goja.AssertFunction(f)
+		if !ok {
+			panic(l.realm.VM.NewTypeError("the recorder of zod is not whole"))
+		}
+		return func(args ...any) goja.Value {
+			values := make([]goja.Value, len(args))
+			for i, a := range args {
+				values[i] = l.realm.VM.ToValue(a)
+			}
+			v, err := function(goja.Undefined(), values...)
+			if err != nil {
+				panic(err)
+			}
+			return v
+		}
+	}
+	getMember, setMember, hasMember := call(get), call(set), call(has)
+	return l.realm.VM.ToValue(l.realm.VM.NewProxy(l.realm.VM.NewObject(), &goja.ProxyTrapConfig{
+		Get: func(_ *goja.Object, name string, schema goja.Value) goja.Value {
+			if v := getMember(name, schema); v != l.compiler.miss {
+				return v
+			}
+			return nil
+		},
+		Set: func(_ *goja.Object, name string, value, schema goja.Value) bool {
+			return setMember(name, schema, value).ToBoolean()
+		},
+		Has: func(_ *goja.Object, name string) bool { return hasMember(name).ToBoolean() },
+	}))
+}
+
 // exports are laid out as zod's: the package has all of its namespace z, and z and default beside it.
 func (l *loader) exports(recorder *goja.Object) (goja.Value, error) {
 	vm := l.realm.VM
-	read, ok1 := goja.AssertFunction(recorder.Get("read"))
-	settle, ok2 := goja.AssertFunction(recorder.Get("settle"))
-	if !ok1 || !ok2 {
-		return nil, errors.New("the recorder of zod is not whole")
+	var functions [3]goja.Callable
+	for i, name := range []string{"read", "settle", "maker"} {
+		var ok bool
+		if functions[i], ok = goja.AssertFunction(recorder.Get(name)); !ok {
+			return nil, errors.New("the recorder of zod is not whole")
+		}
 	}
-	l.compiler.read = read
-	member := func(name string) func() *goja.Object {
-		return func() *goja.Object { return l.realExports().Get(name).ToObject(vm) }
+	l.compiler.read = functions[0]
+	settle, maker := functions[1], functions[2]
+	must := func(v goja.Value, err error) goja.Value {
+		if err != nil {
+			panic(err)
+		}
+		return v
+	}
+	of := func(prefix string) func(string) goja.Value {
+		return func(name string) goja.Value { return must(maker(goja.Undefined(), vm.ToValue(prefix+name))) }
 	}
 	inner := func(name string, names []string) goja.Value {
-		return vm.NewDynamicObject(&namespace{names: names, made: recorder.Get(name).ToObject(vm), real: member(name)})
+		return vm.NewDynamicObject(&namespace{
+			names: names, own: map[string]goja.Value{}, make: of(name + "."),
+			real: func() *goja.Object { return l.realExports().Get(name).ToObject(vm) },
+		})
 	}
 	whole := &namespace{
-		names: exportedNames, made: recorder.Get("makers").ToObject(vm), real: l.realExports,
+		names: exportedNames, make: of(""), real: l.realExports,
 		own: map[string]goja.Value{"coerce": inner("coerce", coerceNames), "iso": inner("iso", isoNames)},
 		before: func(name string) {
-			if name != "globalRegistry" && name != "core" {
-				return
-			}
-			if _, err := settle(goja.Undefined()); err != nil {
-				panic(err)
+			if name == "globalRegistry" || name == "core" {
+				must(settle(goja.Undefined()))
 			}
 		},
 	}

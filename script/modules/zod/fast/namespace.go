@@ -9,9 +9,9 @@ import (
 // namespace is an object of zod's functions: those that are recorded come from the recorder, the rest from zod, which is loaded when one of
 // them is read. Its names are known without that, since bundles may list them.
 type namespace struct {
-	names  []string // in zod's order
-	made   *goja.Object
-	own    map[string]goja.Value
+	names  []string                     // in zod's order
+	own    map[string]goja.Value        // those that are not zod's, as far as they were read
+	make   func(name string) goja.Value // undefined for a function that is not recorded
 	real   func() *goja.Object
 	before func(name string) // called before a member of zod is handed out
 }
@@ -23,7 +23,8 @@ func (n *namespace) Get(name string) goja.Value {
 	if _, ok := slices.BinarySearch(n.names, name); !ok {
 		return nil
 	}
-	if v := n.made.Get(name); v != nil {
+	if v := n.make(name); !goja.IsUndefined(v) {
+		n.own[name] = v
 		return v
 	}
 	if n.before != nil {

@@ -3,7 +3,7 @@
 // itself into zod's own schema, in place: so whoever holds it never sees two schemas where zod has one.
 //
 // Only calls that zod would accept now, and whose arguments it would read later anyway, are noted; all others go to zod at once.
-(function ({ compile, miss, real }) {
+(function ({ compile, members, miss, real }) {
   const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf, prototype: objectPrototype } = Object;
   const { ownKeys, construct } = Reflect;
   const { isArray } = Array;
@@ -129,6 +129,8 @@
   const textThen = (args) => typeof args[0] === 'string' && message(args, 1);
   const functionThen = (args) => typeof args[0] === 'function' && message(args, 1);
   const oneFunction = (args) => args.length === 1 && typeof args[0] === 'function';
+  const schemaAndAny = (args) => args.length === 2 && isSchema(args[0]);
+  const one = (args) => args.length === 1;
   const noArguments = (args) => args.length === 0;
   const shape = (args) => isPlain(args[0]) && message(args, 1);
   const entries = (args) => {
@@ -143,120 +145,45 @@
     } else if (!isPrimitive(args[0]) || args.length === 0) return false;
     return message(args, 1);
   };
-  const tuple = (args) => isList(args[0], isSchema) && (isSchema(args[1]) ? message(args, 2) : message(args, 1));
 
   // --- the functions of zod --------------------------------------------------------------------------------------------------
-  const makers = {}, coerce = {}, iso = {};
-  const makersOf = (into, prefix, type, names, good) => {
-    for (const name of names.split(' ')) {
-      const kind = prefix + name;
-      into[name] = (...args) => (good(args) ? make(type, kind, args) : find(kind)(...args));
-    }
+  // A rule says which calls of a function are noted, and what type of schema they give.
+  const rule = (type, good) => ({ type, good });
+  const format = rule('format', none), number = rule('number', none), plain = rule('plain', none), date = rule('date', none);
+  const inner = rule('inner', oneSchema), object = rule('object', shape);
+  const functions = {
+    __proto__: null,
+    string: rule('string', none), 'coerce.string': rule('string', none),
+    email: format, guid: format, uuid: format, url: format, nanoid: format, cuid: format, cuid2: format, ulid: format, xid: format, ksuid: format,
+    ipv4: format, ipv6: format, cidrv4: format, cidrv6: format, base64: format, base64url: format, e164: format, jwt: format,
+    'iso.datetime': format, 'iso.date': format, 'iso.time': format, 'iso.duration': format,
+    number, int: number, int32: number, uint32: number, float32: number, float64: number, 'coerce.number': number,
+    boolean: plain, null: plain, undefined: plain, any: plain, unknown: plain, void: plain, never: plain, nan: plain, 'coerce.boolean': plain,
+    date, 'coerce.date': date,
+    literal: rule('literal', literals),
+    enum: rule('enum', entries),
+    nativeEnum: rule('enum', (args) => !isArray(args[0]) && entries(args)),
+    object: rule('object', (args) => args.length === 0 || shape(args)), strictObject: object, looseObject: object,
+    array: rule('array', schemaThen),
+    tuple: rule('tuple', (args) => isList(args[0], isSchema) && (isSchema(args[1]) ? message(args, 2) : message(args, 1))),
+    record: rule('record', (args) => isSchema(args[0]) && isSchema(args[1]) && message(args, 2)),
+    union: rule('union', (args) => isList(args[0], isSchema) && args[0].length > 0 && message(args, 1)),
+    discriminatedUnion: rule('union', (args) => isText(args[0]) && isList(args[1], isSchema) && args[1].length > 0 && message(args, 2)),
+    intersection: rule('plain', twoSchemas),
+    optional: inner, nullable: inner, nullish: inner, exactOptional: inner, readonly: inner,
+    nonoptional: rule('inner', schemaThen),
+    prefault: rule('inner', schemaAndAny),
+    _default: rule('default', schemaAndAny),
+    catch: rule('catch', schemaAndAny),
+    lazy: rule('inner', oneFunction),
+    pipe: rule('pipe', twoSchemas),
+    preprocess: rule('pipe', (args) => args.length === 2 && typeof args[0] === 'function' && isSchema(args[1])),
+    custom: rule('plain', oneFunction),
   };
-  makersOf(makers, '', 'string', 'string', none);
-  makersOf(makers, '', 'format', 'email guid uuid url nanoid cuid cuid2 ulid xid ksuid ipv4 ipv6 cidrv4 cidrv6 base64 base64url e164 jwt', none);
-  makersOf(makers, '', 'number', 'number int int32 uint32 float32 float64', none);
-  makersOf(makers, '', 'plain', 'boolean null undefined any unknown void never nan', none);
-  makersOf(makers, '', 'date', 'date', none);
-  makersOf(makers, '', 'object', 'object strictObject looseObject', shape);
-  makersOf(makers, '', 'object', 'object', (args) => args.length === 0 || shape(args));
-  makersOf(makers, '', 'array', 'array', schemaThen);
-  makersOf(makers, '', 'union', 'union', (args) => isList(args[0], isSchema) && args[0].length > 0 && message(args, 1));
-  makersOf(makers, '', 'union', 'discriminatedUnion', (args) => isText(args[0]) && isList(args[1], isSchema) && args[1].length > 0 && message(args, 2));
-  makersOf(makers, '', 'plain', 'intersection', twoSchemas);
-  makersOf(makers, '', 'tuple', 'tuple', tuple);
-  makersOf(makers, '', 'record', 'record', (args) => isSchema(args[0]) && isSchema(args[1]) && message(args, 2));
-  makersOf(makers, '', 'enum', 'enum', entries);
-  makersOf(makers, '', 'enum', 'nativeEnum', (args) => !isArray(args[0]) && entries(args));
-  makersOf(makers, '', 'literal', 'literal', literals);
-  makersOf(makers, '', 'inner', 'optional nullable nullish exactOptional readonly', oneSchema);
-  makersOf(makers, '', 'inner', 'nonoptional', schemaThen);
-  makersOf(makers, '', 'inner', 'prefault', (args) => args.length === 2 && isSchema(args[0]));
-  makersOf(makers, '', 'inner', 'lazy', oneFunction);
-  makersOf(makers, '', 'default', '_default', (args) => args.length === 2 && isSchema(args[0]));
-  makersOf(makers, '', 'catch', 'catch', (args) => args.length === 2 && isSchema(args[0]));
-  makersOf(makers, '', 'pipe', 'pipe', twoSchemas);
-  makersOf(makers, '', 'pipe', 'preprocess', (args) => args.length === 2 && typeof args[0] === 'function' && isSchema(args[1]));
-  makersOf(makers, '', 'plain', 'custom', (args) => typeof args[0] === 'function' && args.length === 1);
-  makersOf(coerce, 'coerce.', 'string', 'string', none);
-  makersOf(coerce, 'coerce.', 'number', 'number', none);
-  makersOf(coerce, 'coerce.', 'plain', 'boolean', none);
-  makersOf(coerce, 'coerce.', 'date', 'date', none);
-  makersOf(iso, 'iso.', 'format', 'datetime date time duration', none);
-
-  // --- the members of schemas ----------------------------------------------------------------------------------------------
-  // What a schema can do is behind getters: zod's methods are functions of their own in each schema, which scripts may take out of it.
-  const member = (proto, name, get) => defineProperty(proto, name, {
-    configurable: true, get,
-    set(value) { become(this)[name] = value; },
-  });
-  const forward = (proto, names) => {
-    for (const name of names.split(' ')) member(proto, name, function () { return become(this)[name]; });
-  };
-  // methods of the same type as their schema if no type is given
-  const methods = (proto, type, names, good) => {
-    for (const name of names.split(' ')) {
-      const kind = '.' + name;
-      member(proto, name, function () {
-        const s = this, r = recordOf(s);
-        return (...args) => (good(args) ? make(type ?? r.type, kind, args, s, r.checked) : become(s)[name](...args));
-      });
-    }
-  };
-  const own = (proto, name, f) => member(proto, name, function () {
-    return f(this, recordOf(this)) ?? become(this)[name];
-  });
-
-  const base = () => {
-    const proto = {};
-    forward(proto, '_zod ~standard toJSONSchema def type _def check with clone register parseAsync safeParseAsync spa encode decode encodeAsync'
-      + ' decodeAsync safeEncode safeDecode safeEncodeAsync safeDecodeAsync overwrite description isOptional isNullable constructor toJSON');
-    for (const [name, parser] of [['parse', parserOf], ['safeParse', safeParserOf]]) {
-      member(proto, name, function () {
-        const value = parser(this, recordOf(this));
-        defineProperty(this, name, { value, configurable: true, writable: true, enumerable: false });
-        return value;
-      });
-    }
-    methods(proto, 'inner', 'optional nullable nullish exactOptional readonly', noArguments);
-    methods(proto, 'inner', 'nonoptional', none);
-    methods(proto, 'inner', 'prefault', (args) => args.length === 1);
-    methods(proto, 'default', 'default', (args) => args.length === 1);
-    methods(proto, 'catch', 'catch', (args) => args.length === 1);
-    methods(proto, 'array', 'array', noArguments);
-    methods(proto, 'union', 'or', oneSchema);
-    methods(proto, 'plain', 'and', oneSchema);
-    methods(proto, 'pipe', 'transform', oneFunction);
-    methods(proto, 'pipe', 'pipe', oneSchema);
-    own(proto, 'brand', (s) => () => s);
-    own(proto, 'apply', (s) => (f) => f(s));
-    for (const [name, good] of [['describe', (args) => args.length === 1 && typeof args[0] === 'string'],
-      ['meta', (args) => args.length === 1 && isPlainData(args[0]) && !hasOwn(args[0], 'id')]]) {
-      member(proto, name, function () {
-        const s = this, r = recordOf(s);
-        return (...args) => {
-          if (!good(args) || described.length >= describedMost) return become(s)[name](...args);
-          const out = make(r.type, '.' + name, args, s, r.checked);
-          described.push(out);
-          return out;
-        };
-      });
-    }
-    for (const [name, good] of [['refine', functionThen], ['superRefine', oneFunction]]) {
-      member(proto, name, function () {
-        const s = this, r = recordOf(s);
-        return (...args) => (good(args) ? make(r.type, '.' + name, args, s, true) : become(s)[name](...args));
-      });
-    }
-    return proto;
-  };
-  const texts = (proto) => {
-    forward(proto, 'format minLength maxLength normalize slugify');
-    methods(proto, undefined, 'min max length', numberThen);
-    methods(proto, undefined, 'nonempty lowercase uppercase', none);
-    methods(proto, undefined, 'trim toLowerCase toUpperCase', noArguments);
-    methods(proto, undefined, 'includes startsWith endsWith', textThen);
-    methods(proto, undefined, 'regex', (args) => args[0] instanceof RegExp && message(args, 1));
+  // maker gives one of these functions, undefined for those that are zod's own.
+  const maker = (kind) => {
+    const of = functions[kind];
+    return of && ((...args) => (of.good(args) ? make(of.type, kind, args) : find(kind)(...args)));
   };
 
   // fieldsOf gives the fields of an object schema, as zod would see them when it first looks; null if that takes a script's code, or zod
@@ -274,7 +201,7 @@
     if (parent === undefined) return args.length === 0 ? {} : copyShape(args[0]);
     const old = fieldsOf(recordOf(parent));
     if (old === null) return null;
-    const wrap = kind === '.partial' ? (s) => make('inner', 'optional', [s]) : (s) => make('inner', 'nonoptional', [s]);
+    const around = kind === '.partial' ? (s) => make('inner', 'optional', [s]) : (s) => make('inner', 'nonoptional', [s]);
     const out = {};
     switch (kind) {
       case '.extend': case '.safeExtend': case '.merge': {
@@ -287,7 +214,7 @@
         return out;
       case '.partial': case '.required':
         for (const name in args[0]) if (!hasOwn(old, name)) return null;
-        for (const name of ownKeys(old)) out[name] = args[0] === undefined || hasOwn(args[0], name) && args[0][name] ? wrap(old[name]) : old[name];
+        for (const name of ownKeys(old)) out[name] = args[0] === undefined || hasOwn(args[0], name) && args[0][name] ? around(old[name]) : old[name];
         return out;
       case '.describe': case '.meta': case '.refine': case '.superRefine':
         return old;
@@ -305,84 +232,139 @@
       default: return catchallOf(recordOf(parent));
     }
   };
-  // Refinements make zod refuse, or check, what follows; and some methods read the fields at once.
-  const fieldMethods = (proto, names, good, now) => {
-    for (const name of names.split(' ')) {
-      member(proto, name, function () {
-        const s = this, r = recordOf(s);
-        return (...args) => (!r.checked && good(args) && (!now || fieldsOf(r) !== null) ? make('object', '.' + name, args, s) : become(s)[name](...args));
-      });
-    }
-  };
+  // --- the members of schemas ----------------------------------------------------------------------------------------------
+  // Methods that are noted. Without a type their schema is of the same type as the one they belong to. Refinements make zod refuse, or check,
+  // what follows on an object schema; and some of its methods (now) read the fields at once.
+  const wrap = rule('inner', noArguments), sized = rule(undefined, numberThen), bare = rule(undefined, none), changed = rule(undefined, noArguments);
+  const matched = rule(undefined, textThen);
   const mask = (args) => args.length === 1 && isPlainData(args[0]);
-  const valuesOf = (entries) => isArray(entries) ? Object.values(Object.fromEntries(entries.map((v) => [v, v]))) : Object.values(entries);
-  const innerOf = ({ kind, args, parent }) => kind === '.nullish' || kind === 'nullish' || kind === 'lazy' ? undefined : parent ?? args[0];
-
-  const members = {
-    plain() {},
-    format: texts,
-    string(proto) {
-      texts(proto);
-      methods(proto, undefined, 'email url jwt guid uuid uuidv4 uuidv6 uuidv7 nanoid cuid cuid2 ulid base64 base64url xid ksuid ipv4 ipv6'
-        + ' cidrv4 cidrv6 e164 datetime date time duration', none);
-      forward(proto, 'emoji');
-    },
-    number(proto) {
-      forward(proto, 'minValue maxValue isInt isFinite format');
-      methods(proto, undefined, 'gt gte min lt lte max multipleOf step', numberThen);
-      methods(proto, undefined, 'int safe positive nonnegative negative nonpositive', none);
-      own(proto, 'finite', (s) => () => s);
-    },
-    date(proto) { forward(proto, 'min max minDate maxDate'); },
-    literal(proto) { forward(proto, 'values value'); },
-    enum(proto) {
-      forward(proto, 'enum extract exclude options');
-    },
-    object(proto) {
-      forward(proto, 'keyof');
-      own(proto, 'shape', (s, r) => fieldsOf(r) ?? undefined);
-      fieldMethods(proto, 'extend safeExtend', (args) => args.length === 1 && isPlain(args[0]) && !hasOwn(args[0], 'constructor'));
-      fieldMethods(proto, 'merge', (args) => args.length === 1 && recordOf(args[0])?.type === 'object');
-      fieldMethods(proto, 'pick omit', mask);
-      fieldMethods(proto, 'partial required', (args) => args.length === 0 || mask(args));
-      fieldMethods(proto, 'passthrough loose strict strip', noArguments, true);
-      fieldMethods(proto, 'catchall', oneSchema, true);
-    },
-    array(proto) {
-      methods(proto, undefined, 'min max length', numberThen);
-      methods(proto, undefined, 'nonempty', none);
-      const element = (s, { kind, args, parent }) => kind === 'array' ? args[0] : kind === '.array' ? parent : element(parent, recordOf(parent));
-      own(proto, 'element', element);
-      own(proto, 'unwrap', (s, r) => () => element(s, r));
-    },
-    union(proto) { forward(proto, 'options'); },
-    tuple(proto) { forward(proto, 'rest'); },
-    record(proto) { forward(proto, 'keyType valueType'); },
-    inner(proto) { unwrap(proto); },
-    default(proto) { unwrap(proto); forward(proto, 'removeDefault'); },
-    catch(proto) { unwrap(proto); forward(proto, 'removeCatch'); },
-    pipe(proto) { forward(proto, 'in out'); },
+  const common = {
+    __proto__: null,
+    optional: wrap, nullable: wrap, nullish: wrap, exactOptional: wrap, readonly: wrap,
+    nonoptional: rule('inner', none),
+    prefault: rule('inner', one), default: rule('default', one), catch: rule('catch', one),
+    array: rule('array', noArguments), or: rule('union', oneSchema), and: rule('plain', oneSchema),
+    transform: rule('pipe', oneFunction), pipe: rule('pipe', oneSchema),
+    refine: { good: functionThen, checks: true }, superRefine: { good: oneFunction, checks: true },
+    describe: { good: (args) => args.length === 1 && isText(args[0]), describes: true },
+    meta: { good: (args) => mask(args) && !hasOwn(args[0], 'id'), describes: true },
   };
-  const unwrap = (proto) => own(proto, 'unwrap', (s, r) => {
-    while (r.kind === '.describe' || r.kind === '.meta' || r.kind === '.refine' || r.kind === '.superRefine') r = recordOf(r.parent);
-    const inner = innerOf(r);
-    return inner && (() => inner);
-  });
+  const texts = {
+    __proto__: null,
+    min: sized, max: sized, length: sized, nonempty: bare, lowercase: bare, uppercase: bare, trim: changed, toLowerCase: changed, toUpperCase: changed,
+    includes: matched, startsWith: matched, endsWith: matched,
+    regex: rule(undefined, (args) => args[0] instanceof RegExp && message(args, 1)),
+  };
+  const extension = { type: 'object', good: (args) => args.length === 1 && isPlain(args[0]) && !hasOwn(args[0], 'constructor'), fields: true };
+  const masked = { type: 'object', good: mask, fields: true };
+  const maskable = { type: 'object', good: (args) => args.length === 0 || mask(args), fields: true };
+  const reshaped = { type: 'object', good: noArguments, fields: true, now: true };
+  const methods = {
+    __proto__: null,
+    format: texts,
+    string: {
+      __proto__: texts,
+      email: bare, url: bare, jwt: bare, guid: bare, uuid: bare, uuidv4: bare, uuidv6: bare, uuidv7: bare, nanoid: bare, cuid: bare, cuid2: bare, ulid: bare,
+      base64: bare, base64url: bare, xid: bare, ksuid: bare, ipv4: bare, ipv6: bare, cidrv4: bare, cidrv6: bare, e164: bare,
+      datetime: bare, date: bare, time: bare, duration: bare,
+    },
+    number: {
+      __proto__: null,
+      gt: sized, gte: sized, min: sized, lt: sized, lte: sized, max: sized, multipleOf: sized, step: sized,
+      int: bare, safe: bare, positive: bare, nonnegative: bare, negative: bare, nonpositive: bare,
+    },
+    array: { __proto__: null, min: sized, max: sized, length: sized, nonempty: bare },
+    object: {
+      __proto__: null,
+      extend: extension, safeExtend: extension,
+      merge: { type: 'object', good: (args) => args.length === 1 && recordOf(args[0])?.type === 'object', fields: true },
+      pick: masked, omit: masked, partial: maskable, required: maskable,
+      passthrough: reshaped, loose: reshaped, strict: reshaped, strip: reshaped,
+      catchall: { type: 'object', good: oneSchema, fields: true, now: true },
+    },
+  };
+  const note = (s, r, name, { type = r.type, good, checks, describes, fields, now }, args) => {
+    const noted = good(args) && !(fields && r.checked) && !(now && fieldsOf(r) === null) && !(describes && described.length >= describedMost);
+    if (!noted) return become(s)[name](...args);
+    const out = make(type, '.' + name, args, s, checks || !fields && r.checked);
+    if (describes) described.push(out);
+    return out;
+  };
 
-  // typeOf gives a constructor whose prototype has a type's members; most scripts use few of them.
+  // Members that can be had without zod, though they are no methods that are noted; undefined if zod has to say.
+  const element = (s, { kind, args, parent }) => (kind === 'array' ? args[0] : kind === '.array' ? parent : element(parent, recordOf(parent)));
+  const innerOf = (r) => {
+    while (r.kind === '.describe' || r.kind === '.meta' || r.kind === '.refine' || r.kind === '.superRefine') r = recordOf(r.parent);
+    return r.kind === '.nullish' || r.kind === 'nullish' || r.kind === 'lazy' ? undefined : r.parent ?? r.args[0];
+  };
+  const known = (s, r, name) => {
+    switch (name) {
+      case 'parse': return hidden(s, name, parserOf(s, r));
+      case 'safeParse': return hidden(s, name, safeParserOf(s, r));
+      case 'brand': return () => s;
+      case 'apply': return (f) => f(s);
+      case 'finite': return r.type === 'number' ? () => s : undefined;
+      case 'shape': return r.type === 'object' ? fieldsOf(r) ?? undefined : undefined;
+      case 'element': return r.type === 'array' ? element(s, r) : undefined;
+      case 'unwrap': {
+        const of = r.type === 'array' ? element(s, r) : r.type === 'inner' || r.type === 'default' || r.type === 'catch' ? innerOf(r) : undefined;
+        return of && (() => of);
+      }
+    }
+    return undefined;
+  };
+  const hidden = (o, name, value) => {
+    defineProperty(o, name, { value, configurable: true, writable: true, enumerable: false });
+    return value;
+  };
+
+  // What a schema of zod's own has by its type, for the operator in.
+  const names = {
+    all: '_zod ~standard toJSONSchema def type _def check with clone brand register parse safeParse parseAsync safeParseAsync spa encode decode encodeAsync'
+      + ' decodeAsync safeEncode safeDecode safeEncodeAsync safeDecodeAsync refine superRefine overwrite optional exactOptional nullable nullish nonoptional'
+      + ' array or and transform default prefault catch pipe readonly describe description meta isOptional isNullable apply constructor',
+    format: 'format minLength maxLength regex includes startsWith endsWith min max length nonempty lowercase uppercase trim normalize toLowerCase toUpperCase'
+      + ' slugify',
+    number: 'gt gte min lt lte max int safe positive nonnegative negative nonpositive multipleOf step finite minValue maxValue isInt isFinite format',
+    date: 'min max minDate maxDate', literal: 'values value', enum: 'enum options extract exclude', array: 'element min nonempty max length unwrap',
+    object: 'shape keyof catchall passthrough loose strict strip extend safeExtend merge pick omit partial required', union: 'options', tuple: 'rest',
+    record: 'keyType valueType', inner: 'unwrap', default: 'unwrap removeDefault', catch: 'unwrap removeCatch', pipe: 'in out', plain: '',
+  };
+  names.string = names.format + ' email url jwt emoji guid uuid uuidv4 uuidv6 uuidv7 nanoid cuid cuid2 ulid base64 base64url xid ksuid ipv4 ipv6 cidrv4'
+    + ' cidrv6 e164 datetime date time duration';
+
+  // typeOf gives a constructor whose prototype answers for all members of a type, so that none of them has to be made for each run. A method is
+  // a function of its own in each schema, as with zod, where scripts may take it out.
   const types = {};
-  let baseType;
   const typeOf = (type) => {
     if (types[type] !== undefined) return types[type];
-    baseType ??= base();
+    const own = methods[type] ?? { __proto__: null };
     const made = function () {};
-    const proto = setPrototypeOf({}, baseType);
-    members[type](proto);
-    defineProperty(made, 'prototype', { value: proto });
+    made.prototype = members(
+      (name, s) => {
+        const r = recordOf(s);
+        const of = own[name] ?? common[name];
+        if (r !== undefined && of !== undefined) return (...args) => note(s, r, name, of, args);
+        if (r === undefined || name === 'then' || name in objectPrototype && name !== 'constructor' && name !== '__proto__') {
+          return name in objectPrototype ? objectPrototype[name] : miss;
+        }
+        const value = known(s, r, name);
+        if (value !== undefined) return value;
+        become(s);
+        return name in s ? s[name] : miss;
+      },
+      (name, s, value) => {
+        if (recordOf(s) === undefined) return false;
+        become(s)[name] = value;
+        return true;
+      },
+      (name) => name in objectPrototype || (names.all + ' ' + names[type]).split(' ').includes(name),
+    );
     return types[type] = made;
   };
 
   // --- for Go ----------------------------------------------------------------------------------------------------------------
+  const valuesOf = (entries) => isArray(entries) ? Object.values(Object.fromEntries(entries.map((v) => [v, v]))) : Object.values(entries);
   // read gives a schema's record as [kind, parent, arguments], undefined for what the validator need not look at.
   const read = (s) => {
     const r = recordOf(s);
@@ -399,5 +381,5 @@
   const settle = () => {
     for (const s of described.splice(0)) become(s);
   };
-  return { makers, coerce, iso, read, settle };
+  return { maker, read, settle };
 })

@@ -21,7 +21,9 @@ func (n *text) check(r *run, v goja.Value) (goja.Value, verdict) {
 		if !convertible(v) {
 			return nil, unsure
 		}
-		v = v.ToString()
+		if _, isText := v.(goja.String); !isText {
+			v = r.c.realm.VM.ToValue(v.String())
+		}
 	}
 	s, ok := v.(goja.String)
 	if !ok {

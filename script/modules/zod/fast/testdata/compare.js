@@ -91,8 +91,8 @@
   return (make, touches, values) => {
     const a = side(plain, make, touches, values), b = side(fast, make, touches, values);
     for (let i = 0; i < Math.max(a.length, b.length); i++) {
-      if (a[i] !== b[i]) return `step ${i} (of 1 making, ${touches.length} touches, ${values.length} values):\nzod:  ${a[i]}\nfast: ${b[i]}`;
+      if (a[i] !== b[i]) return { step: i, plain: a[i], fast: b[i] };
     }
-    return '';
+    return undefined;
   };
 })
