@@ -27,6 +27,8 @@ type Module struct {
 type Env struct {
 	VM   *goja.Runtime
 	Rand io.Reader // the run's own stream, so that a replay draws the same
+	// Fetch makes a plain HTTP call through the host: {url, method, headers, body} gives a promise of a Response.
+	Fetch Native
 }
 
 // MaxBytes is the largest buffer that a script can make.

@@ -15,6 +15,7 @@ import (
 	"github.com/causeway-dev/causeway/script/modules"
 	"github.com/causeway-dev/causeway/script/modules/buffer"
 	"github.com/causeway-dev/causeway/script/modules/crypto"
+	"github.com/causeway-dev/causeway/script/modules/soap"
 	"github.com/causeway-dev/causeway/script/modules/unzipper"
 	"github.com/causeway-dev/causeway/script/modules/url"
 	"github.com/causeway-dev/causeway/script/modules/zod"
@@ -92,7 +93,7 @@ func New(o Options) (*Engine, error) {
 			return nil, fmt.Errorf("compile %s: %w", p.name, err)
 		}
 	}
-	for _, m := range []modules.Module{buffer.Module(), url.Module(), crypto.Module(), unzipper.Module()} {
+	for _, m := range []modules.Module{buffer.Module(), url.Module(), crypto.Module(), soap.Module(), unzipper.Module()} {
 		program, err := goja.Compile(internalPrefix+m.Name+".js", m.Source, true)
 		if err != nil {
 			return nil, fmt.Errorf("compile module %s: %w", m.Name, err)

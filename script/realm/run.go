@@ -78,7 +78,7 @@ func newRun(ctx context.Context, e *Engine, start script.Start, caller Caller) *
 	}
 	r.nango = newNango(r)
 	random := rand.NewChaCha8(start.Seed)
-	r.env = &modules.Env{VM: vm, Rand: random}
+	r.env = &modules.Env{VM: vm, Rand: random, Fetch: r.nango.action.uncontrolledFetch}
 	vm.SetMaxCallStackSize(maxCallDepth)
 	vm.SetRandSource(rand.New(random).Float64) //nolint:gosec // Math.random, drawn from the run's seed so that it can be repeated
 	vm.SetParserOptions(parserOptions...)

@@ -1,4 +1,4 @@
-// What scripts have besides the language itself: globals, and the modules 'buffer', 'crypto' and 'url'. There is no fetch and
+// What scripts have besides the language itself: globals, and the modules 'buffer', 'crypto', 'soap', 'unzipper' and 'url'. There is no fetch and
 // no process; console writes nothing (use nango.log).
 
 type BufferEncoding = 'utf8' | 'utf-8' | 'hex' | 'base64' | 'base64url' | 'latin1' | 'binary' | 'ascii' | 'utf16le' | 'ucs2';
@@ -205,8 +205,35 @@ declare module 'crypto' {
         update(data: Bytes, encoding?: BufferEncoding): this;
         verify(key: unknown, signature: Bytes, encoding?: DigestEncoding): boolean;
     }
+    interface KeyObject {
+        readonly type: 'secret' | 'private' | 'public';
+        readonly asymmetricKeyType?: string;
+        export(options?: { type?: string; format?: string }): string | Buffer;
+    }
+    interface Cipher {
+        update(data: Bytes): Buffer;
+        update(data: Bytes, inputEncoding: BufferEncoding | undefined, outputEncoding: DigestEncoding | 'utf8'): string;
+        final(): Buffer;
+        final(outputEncoding: DigestEncoding | 'utf8'): string;
+        setAutoPadding(on?: boolean): this;
+        setAAD(bytes: Bytes): this;
+        getAuthTag(): Buffer;
+        setAuthTag(tag: Bytes): this;
+    }
+    export const constants: Record<string, number>;
+    export function createCipheriv(algorithm: string, key: Bytes | KeyObject, iv: Bytes | null, options?: { authTagLength?: number }): Cipher;
+    export function createDecipheriv(algorithm: string, key: Bytes | KeyObject, iv: Bytes | null, options?: { authTagLength?: number }): Cipher;
+    export function createPrivateKey(key: unknown): KeyObject;
+    export function createPublicKey(key: unknown): KeyObject;
+    export function createSecretKey(key: Bytes): KeyObject;
+    export function publicEncrypt(key: unknown, data: Bytes): Buffer;
+    export function privateDecrypt(key: unknown, data: Bytes): Buffer;
+    export function sign(algorithm: string | null, data: Bytes, key: unknown): Buffer;
+    export function verify(algorithm: string | null, data: Bytes, key: unknown, signature: Bytes): boolean;
+    export function scryptSync(password: Bytes, salt: Bytes, length: number, options?: { N?: number; r?: number; p?: number; maxmem?: number }): Buffer;
+    export function hkdfSync(digest: string, key: Bytes | KeyObject, salt: Bytes, info: Bytes, length: number): ArrayBuffer;
     export function createHash(algorithm: string): Hash;
-    export function createHmac(algorithm: string, key: Bytes): Hash;
+    export function createHmac(algorithm: string, key: Bytes | KeyObject): Hash;
     export function createSign(algorithm: string): Sign;
     export function createVerify(algorithm: string): Verify;
     export function getHashes(): string[];
@@ -217,6 +244,18 @@ declare module 'crypto' {
     export function pbkdf2Sync(password: Bytes, salt: Bytes, iterations: number, length: number, digest: string): Buffer;
     export function timingSafeEqual(a: ArrayBuffer | ArrayBufferView, b: ArrayBuffer | ArrayBufferView): boolean;
     const all: {
+        constants: typeof constants;
+        createCipheriv: typeof createCipheriv;
+        createDecipheriv: typeof createDecipheriv;
+        createPrivateKey: typeof createPrivateKey;
+        createPublicKey: typeof createPublicKey;
+        createSecretKey: typeof createSecretKey;
+        publicEncrypt: typeof publicEncrypt;
+        privateDecrypt: typeof privateDecrypt;
+        sign: typeof sign;
+        verify: typeof verify;
+        scryptSync: typeof scryptSync;
+        hkdfSync: typeof hkdfSync;
         createHash: typeof createHash;
         createHmac: typeof createHmac;
         createSign: typeof createSign;
@@ -242,4 +281,58 @@ declare module 'node:url' {
 declare module 'node:crypto' {
     export * from 'crypto';
     export { default } from 'crypto';
+}
+
+declare module 'unzipper' {
+    interface File {
+        readonly path: string;
+        readonly type: 'File' | 'Directory';
+        readonly uncompressedSize: number;
+        readonly compressedSize: number;
+        readonly lastModifiedDateTime: Date;
+        buffer(): Promise<Buffer>;
+        stream(): any;
+    }
+    interface Directory {
+        readonly comment: string;
+        readonly files: File[];
+    }
+    /** At most 10,000 entries, and 256 MiB of what is read unpacked. */
+    export const Open: { buffer(archive: Buffer): Promise<Directory> };
+    export function Parse(options?: any): any;
+    export function ParseOne(wanted?: RegExp): any;
+    const all: { Open: typeof Open; Parse: typeof Parse; ParseOne: typeof ParseOne };
+    export default all;
+}
+
+declare module 'soap' {
+    /** The methods come from the WSDL: `await client.FindAsync(args)` resolves to [result, answer, header, request]. */
+    interface Client {
+        setEndpoint(url: string): void;
+        setSecurity(security: BasicAuthSecurity | BearerSecurity | WSSecurity): void;
+        setSOAPAction(action: string): void;
+        addSoapHeader(header: any, name?: string, namespace?: string, xmlns?: string): number;
+        clearSoapHeaders(): void;
+        addHttpHeader(name: string, value: string): void;
+        describe(): any;
+        [operation: string]: any;
+    }
+    export class BasicAuthSecurity {
+        constructor(username: string, password: string);
+    }
+    export class BearerSecurity {
+        constructor(token: string);
+    }
+    export class WSSecurity {
+        constructor(username: string, password: string, options?: 'PasswordText' | 'PasswordDigest' | Record<string, any>);
+    }
+    /** wsdl is a URL or a description's text. Calls are made like those of uncontrolledFetch. */
+    export function createClientAsync(wsdl: string, options?: Record<string, any>, endpoint?: string): Promise<Client>;
+    const all: {
+        createClientAsync: typeof createClientAsync;
+        BasicAuthSecurity: typeof BasicAuthSecurity;
+        BearerSecurity: typeof BearerSecurity;
+        WSSecurity: typeof WSSecurity;
+    };
+    export default all;
 }
