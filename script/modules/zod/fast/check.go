@@ -111,6 +111,23 @@ func (r *run) ordinary(o *goja.Object) bool {
 	return p == nil || p == r.c.objectPrototype && len(p.Keys()) == 0 && p.Prototype() == nil
 }
 
+// misfit is the verdict of a schema on a value of another type. If the schema has checks of a length, zod compares the length of whatever has
+// one even then, which may call what is behind it.
+func (r *run) misfit(v goja.Value, measured bool) verdict {
+	o, isObject := v.(*goja.Object)
+	if !measured || !isObject {
+		return fail
+	}
+	if kind := object(o); kind != plainObject && kind != listObject {
+		return unsure
+	}
+	length := o.Get("length")
+	if length == nil || convertible(length) {
+		return fail
+	}
+	return unsure
+}
+
 func isBoolean(v goja.Value) bool {
 	if _, isObject := v.(*goja.Object); isObject {
 		return false

@@ -35,7 +35,7 @@ func (n *note) function() compiled {
 		return n.fallback(n.sub(0), n.arg(1), true)
 	}
 	if check := format(strings.TrimPrefix(n.kind, "iso.")); check != nil {
-		return compiled{node: (&text{}).with(check)}
+		return compiled{node: (&text{}).with(check, false)}
 	}
 	return compiled{}
 }
@@ -91,8 +91,11 @@ func (n *note) method(on *compiled) compiled {
 	}
 	switch base := on.node.(type) {
 	case *text:
+		if check := lengthCheck(name, limitOf(n.arg(0))); check != nil {
+			return compiled{node: base.with(check, true)}
+		}
 		if check := n.textCheck(name); check != nil {
-			return compiled{node: base.with(check)}
+			return compiled{node: base.with(check, false)}
 		}
 	case *number:
 		if check := n.numberCheck(name); check != nil {
@@ -120,9 +123,6 @@ func (n *note) textCheck(name string) textCheck {
 		return change(name)
 	case "includes", "startsWith", "endsWith":
 		return part(name, n.arg(0))
-	}
-	if check := lengthCheck(name, limitOf(n.arg(0))); check != nil {
-		return check
 	}
 	return format(name)
 }

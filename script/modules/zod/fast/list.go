@@ -18,6 +18,9 @@ func (n *list) with(check func(float64) bool) *list {
 
 func (n *list) check(r *run, v goja.Value) (goja.Value, verdict) {
 	o, length, found := arrayOf(r, v)
+	if found == fail {
+		return nil, r.misfit(v, len(n.checks) > 0)
+	}
 	if found != pass {
 		return nil, found
 	}

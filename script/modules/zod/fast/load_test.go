@@ -56,6 +56,32 @@ func TestTheExportsAreThoseOfZod(t *testing.T) {
 	assert.Equal(t, `[]`, r.eval(t, `Object.keys(plain).filter((k) => typeof plain[k] !== typeof z[k])`))
 }
 
+// What the bundlers make of "import * as z from 'zod'".
+func TestAnImportOfAllOfZod(t *testing.T) {
+	const copied = `(() => {
+		var make = Object.create, define = Object.defineProperty, descriptor = Object.getOwnPropertyDescriptor, names = Object.getOwnPropertyNames, owns = Object.prototype.hasOwnProperty;
+		var %[1]s = (to, from, except, desc) => {
+			for (let key of names(from)) if (!owns.call(to, key) && key !== except) define(to, key, { get: () => from[key], enumerable: !(desc = descriptor(from, key)) || desc.enumerable });
+			return to;
+		};
+		var all = %[1]s(make(Object.getPrototypeOf(z)), z);
+		return [all.object({a: all.string()}).parse({a: "x"}).a, all.z === z.z, "ZodError" in all, all.nope === undefined, %[2]s];
+	})()`
+	for name, c := range map[string]struct{ function, more, want string }{
+		"as it is":  {"__copyProps", "Object.keys(all).length", `["x",true,true,true,0]`},
+		"shortened": {"m", "Object.keys(all).length", `["x",true,true,true,238]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRealm(t)
+			assert.JSONEq(t, c.want, r.eval(t, fmt.Sprintf(copied, c.function, c.more)))
+			assert.Zero(t, r.loads, "zod was loaded")
+		})
+	}
+	r := newRealm(t)
+	assert.Equal(t, `[]`, r.eval(t, `Object.getOwnPropertyNames(plain).filter((k) => !z.hasOwnProperty(k) || Object.getOwnPropertyDescriptor(z, k).enumerable !== Object.getOwnPropertyDescriptor(plain, k).enumerable)`))
+	assert.Equal(t, `[false,null,true]`, r.eval(t, `[z.hasOwnProperty("nope"), z.nope ?? null, Object.getOwnPropertyDescriptor(z, "ZodError").get() === plain.ZodError]`))
+}
+
 func TestTheMembersOfASchemaAreThoseOfZod(t *testing.T) {
 	r := newRealm(t)
 	for _, schema := range []string{
@@ -106,4 +132,19 @@ func TestADifferenceIsFound(t *testing.T) {
 	r := newRealm(t)
 	found := r.differs(t, round{schema: "(z) => z.string()", touches: []string{"(z, s) => Object.keys(s).length > 0"}, values: []string{"[3, () => 1]"}})
 	assert.Contains(t, found, "zod:  true\nfast: false")
+}
+
+// What the differential test has found.
+func TestDifferencesOfThePast(t *testing.T) {
+	r := newRealm(t)
+	for name, of := range map[string]round{
+		"null and booleans as texts":          {schema: "(z) => z.union([z.coerce.string(), z.null(), z.boolean()])", values: []string{"[3, () => null]", "[3, () => false]", "[3, () => undefined]"}},
+		"a length that is no number":          {schema: "(z) => z.union([z.string().min(1), z.array(z.any()).max(1), z.object({})])", values: []string{"[3, () => ({length: {toString: 1}})]"}},
+		"a length behind an accessor":         {schema: "(z) => z.union([z.string().min(1), z.object({})])", values: []string{"[3, (note) => ({get length() { note('length'); return 1; }})]"}},
+		"a method that a schema has not":      {schema: "(z) => z.string().date().nope()"},
+		"a rest that only zod can check":      {schema: "(z) => z.tuple([z.string()], z.string().regex(/a/))", values: []string{"[3, () => ['x', 1]]", "[3, () => ['x', 'a']]"}},
+		"a constructor of an optional schema": {schema: "(z) => z.never().nullish()", touches: []string{"(z, s) => s.constructor.name"}},
+	} {
+		t.Run(name, func(t *testing.T) { assert.Empty(t, r.differs(t, of)) })
+	}
 }

@@ -70,3 +70,34 @@ func (o *outside) Keys() []string {
 	slices.Sort(names)
 	return names
 }
+
+// copier is the function by which bundles copy a package for "import * as z".
+const copier = "__copyProps"
+
+// packageOf is the package as an object. It inherits its members from o and shows them as accessors of its own, as zod's does. A bundle
+// that imports all of it makes an object with the same prototype and copies each of 238 names to it; since they are inherited there
+// already, that copier finds none.
+func packageOf(vm *goja.Runtime, o *outside) goja.Value {
+	return vm.ToValue(vm.NewProxy(vm.CreateObject(vm.NewDynamicObject(o)), &goja.ProxyTrapConfig{
+		OwnKeys: func(*goja.Object) *goja.Object {
+			if frames := vm.CaptureCallStack(2, nil); len(frames) == 2 && frames[1].FuncName() == copier {
+				return vm.NewArray()
+			}
+			names := []any{"__esModule"}
+			for _, name := range o.Keys() {
+				names = append(names, name)
+			}
+			return vm.NewArray(names...)
+		},
+		GetOwnPropertyDescriptor: func(_ *goja.Object, name string) goja.PropertyDescriptor {
+			switch {
+			case name == "__esModule":
+				return goja.PropertyDescriptor{Value: o.yes, Writable: goja.FLAG_FALSE, Enumerable: goja.FLAG_FALSE, Configurable: goja.FLAG_TRUE}
+			case o.Has(name):
+				get := vm.ToValue(func(goja.FunctionCall) goja.Value { return o.Get(name) })
+				return goja.PropertyDescriptor{Getter: get, Enumerable: goja.FLAG_TRUE, Configurable: goja.FLAG_TRUE}
+			}
+			return goja.PropertyDescriptor{}
+		},
+	}))
+}

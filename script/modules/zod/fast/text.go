@@ -9,8 +9,9 @@ import (
 
 // text is a string; its checks run in their order, since some change it.
 type text struct {
-	coerce bool
-	checks []textCheck
+	coerce   bool
+	measured bool // there is a check of the length
+	checks   []textCheck
 }
 
 // textCheck gives the text as it goes on, and whether it is fit.
@@ -27,7 +28,7 @@ func (n *text) check(r *run, v goja.Value) (goja.Value, verdict) {
 	}
 	s, ok := v.(goja.String)
 	if !ok {
-		return nil, fail
+		return nil, r.misfit(v, n.measured)
 	}
 	for _, check := range n.checks {
 		if s, ok = check(r, s); !ok {
@@ -37,8 +38,8 @@ func (n *text) check(r *run, v goja.Value) (goja.Value, verdict) {
 	return s, pass
 }
 
-func (n *text) with(check textCheck) *text {
-	return &text{n.coerce, append(n.checks[:len(n.checks):len(n.checks)], check)}
+func (n *text) with(check textCheck, measured bool) *text {
+	return &text{n.coerce, n.measured || measured, append(n.checks[:len(n.checks):len(n.checks)], check)}
 }
 
 // lengthCheck counts UTF-16 units, as the language does.
