@@ -19,6 +19,7 @@ type Redis struct {
 	acquire *redis.Script
 	release *redis.Script
 	freeAll *redis.Script
+	owed    *owed
 }
 
 // OpenRedis connects to url (redis:// or rediss://). The password file, if any, is read again at each connect, so that a
@@ -43,16 +44,24 @@ func OpenRedis(ctx context.Context, url, passwordFile string) (*Redis, error) {
 		acquire: redis.NewScript(acquireLua),
 		release: redis.NewScript(releaseLua),
 		freeAll: redis.NewScript(releaseAllLua),
+		owed:    newOwed(),
 	}
 	if err := r.client.Ping(ctx).Err(); err != nil {
 		_ = r.client.Close()
 		return nil, fmt.Errorf("redis at %s does not answer: %w", opts.Addr, err)
 	}
+	paying, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.owed.stop = stop
+	go r.payOwed(paying)
 	return r, nil
 }
 
 // Close ends all connections.
-func (r *Redis) Close() error { return r.client.Close() }
+func (r *Redis) Close() error {
+	r.owed.stop()
+	<-r.owed.done
+	return r.client.Close()
+}
 
 // Ping says whether the server answers.
 func (r *Redis) Ping(ctx context.Context) error { return r.client.Ping(ctx).Err() }

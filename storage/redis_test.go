@@ -35,6 +35,23 @@ func TestRedisLockBelongsToOneOwner(t *testing.T) {
 	})
 }
 
+// A lock may live for a day: when Redis is away at the end of its run, it is freed as soon as Redis is back.
+func TestRedisLocksThatCouldNotBeFreedAreFreedLater(t *testing.T) {
+	eachRedis(t, func(t *testing.T, r *storage.Redis) {
+		ok, err := r.AcquireLock(t.Context(), 1, "owed", "a", time.Hour)
+		require.NoError(t, err)
+		require.True(t, ok)
+
+		away, cancel := context.WithCancel(t.Context())
+		cancel() // no call gets through
+		require.Error(t, r.FreeLocks(away, 1, "a"), "its caller hears of it")
+		require.Eventually(t, func() bool {
+			ok, err := r.AcquireLock(t.Context(), 1, "owed", "b", time.Minute)
+			return err == nil && ok
+		}, 5*time.Second, 10*time.Millisecond)
+	})
+}
+
 func TestRedisLockEndsByItself(t *testing.T) {
 	eachRedis(t, func(t *testing.T, r *storage.Redis) {
 		ctx := t.Context()

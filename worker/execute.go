@@ -258,8 +258,8 @@ func (w *Worker) close(ctx context.Context, ex *execution, run *script.Run, open
 	report := activities.Report{Status: activities.Closed, State: out.State, Code: out.Code}
 	if run != nil {
 		w.sum(ctx, run, &out)
-		if _, err := w.Redis.ReleaseAllLocks(ctx, run.EnvironmentID, run.OperationID); err != nil {
-			w.Logger.Warn("locks of a run were not freed; they end by themselves", "run", ex.ref.RunID, "error", err)
+		if err := w.Redis.FreeLocks(ctx, run.EnvironmentID, run.OperationID); err != nil {
+			w.Logger.Warn("locks of a run could not be freed yet", "run", ex.ref.RunID, "error", err)
 		}
 		if out.State == causeway.RunFailed && run.Opts.Async && w.retry(ctx, ex, run, out) {
 			return report
