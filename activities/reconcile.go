@@ -63,7 +63,8 @@ type Reconciler struct {
 	Dispatch ReconcileDispatch
 	Shut     func(ctx context.Context, ref causeway.RunRef, fence int64) error
 	Ended    func(ctx context.Context, ref causeway.RunRef, out causeway.Outcome)
-	Repairs  *prometheus.CounterVec // by step; nil: not counted
+	Remains  func(ctx context.Context) (int, error) // clears up after runs whose closers died before they did; nil: nobody does
+	Repairs  *prometheus.CounterVec                 // by step; nil: not counted
 	Logger   *slog.Logger
 }
 
@@ -79,8 +80,11 @@ func (r *Reconciler) Reconcile(ctx context.Context) error {
 		name string
 		do   func(context.Context) (int, error)
 	}{
-		{"dead", r.dead}, {"over", r.over}, {"bell", r.bell}, {"room", r.room}, {"asked", r.asked}, {"schedule", r.schedule}, {"recount", r.Store.RecountLanes}, {"deploy", r.deploys}, {"workflow", r.workflows},
+		{"dead", r.dead}, {"over", r.over}, {"bell", r.bell}, {"room", r.room}, {"asked", r.asked}, {"schedule", r.schedule}, {"recount", r.Store.RecountLanes}, {"deploy", r.deploys}, {"workflow", r.workflows}, {"remains", r.Remains},
 	} {
+		if step.do == nil {
+			continue
+		}
 		n, err := step.do(ctx)
 		if n > 0 {
 			if r.Repairs != nil {
@@ -117,7 +121,9 @@ func (r *Reconciler) end(ctx context.Context, o storage.Over) error {
 	if err := r.Shut(ctx, o.Ref, o.Fence); err != nil {
 		return err
 	}
-	r.Dispatch.CancelRun(ctx, o.Ref) // its execution, if there is one, has nothing to do any more
+	if !o.Waiting {
+		r.Dispatch.CancelRun(ctx, o.Ref) // its execution waits for an owner that is dead
+	} // one that waits to be claimed must not be told before its row is closed: it would close that itself, as cancelled
 	var (
 		closed storage.Closed
 		err    error

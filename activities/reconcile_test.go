@@ -146,6 +146,19 @@ func TestARunWhoseWorkerDied(t *testing.T) {
 	assert.InDelta(t, 1, testutil.ToFloat64(r.Repairs.WithLabelValues("dead")), 0)
 }
 
+// Its workflow may wait for a slot at this moment: told to stop, it would close the run as cancelled before the reconciler does.
+func TestARunThatExpiresIsNotCancelled(t *testing.T) {
+	f := newFixture(t)
+	f.settled()
+	r, d := f.reconciler(dispatch.ExecutionOpen)
+	ref := f.action(false)
+	f.exec(`update run set start_by = clock_timestamp() - interval '1 s' where id = $1`, ref.RunID)
+	require.NoError(t, r.Reconcile(t.Context()))
+	assert.Equal(t, causeway.RunExpired, f.outcome(ref).State)
+	assert.Equal(t, causeway.CodeStartTimeout, f.outcome(ref).Code)
+	assert.Empty(t, d.cancelled)
+}
+
 func TestALongRunWhoseWorkflowWasTerminated(t *testing.T) {
 	f := newFixture(t)
 	f.settled()

@@ -106,9 +106,9 @@ type Runs struct {
 	Store    RunStore
 	Registry Registry
 	Dispatch Follower
-	// Shut closes what a run that never began, or whose owner is dead, has left in the records database.
+	// Shut lets the owner of a run that is about to be closed write no more records.
 	Shut   func(ctx context.Context, ref causeway.RunRef, fence int64) error
-	Ended  func(ctx context.Context, ref causeway.RunRef, out causeway.Outcome) // writes the end of the run's operation
+	Ended  func(ctx context.Context, ref causeway.RunRef, out causeway.Outcome) // clears up after a run that was closed
 	Logger *slog.Logger
 
 	claims claims

@@ -33,6 +33,7 @@ func (p *platform) upWorker(ctx context.Context) error {
 	}
 	counted := activities.NewRepairs()
 	p.metrics.MustRegister(counted)
+	remains := &worker.Remains{Store: p.store, Records: p.records, Redis: p.redis, Logs: p.logs, Logger: p.log}
 	// Its stop may take as long as the drain.
 	return p.steps.up(ctx, "worker", time.Minute+p.conf.Worker.Drain, func(context.Context) (func(context.Context) error, error) {
 		w := p.conf.Worker
@@ -52,7 +53,7 @@ func (p *platform) upWorker(ctx context.Context) error {
 			},
 			Schedules: &activities.Schedules{Store: p.store, Dispatch: p.dispatch, Tick: p.conf.Scheduler.Tick, Logger: p.log},
 			Reconcile: &activities.Reconciler{
-				Store: p.store, Dispatch: p.dispatch, Shut: worker.Shut(p.records), Ended: worker.EndOperation(p.store, p.logs), Repairs: counted, Logger: p.log,
+				Store: p.store, Dispatch: p.dispatch, Shut: worker.Shut(p.records), Ended: remains.Clear, Remains: remains.Find, Repairs: counted, Logger: p.log,
 			},
 			Cleaner: &activities.Cleaner{Parts: p.cleanParts()},
 			Deploys: &activities.Deploys{

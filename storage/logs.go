@@ -48,6 +48,7 @@ type logStore interface {
 	newMessages(ctx context.Context, environmentID int64, operationID string, after time.Time, limit int) ([]causeway.Message, error)
 
 	expireOperations(ctx context.Context) (int64, error)
+	openOperations(ctx context.Context, age time.Duration, limit int) ([]causeway.RunRef, error)
 	// maintain prepares coming days and drops those that are older than retention.
 	maintain(ctx context.Context, retention time.Duration) error
 	close()
@@ -337,6 +338,15 @@ func (l *Logs) ExpireOperations(ctx context.Context) (int64, error) {
 		return 0, nil
 	}
 	return l.store.expireOperations(ctx)
+}
+
+// OpenOperations lists runs whose operations have been shown as waiting or running for longer than age, of all environments. Of many it
+// draws some by lot.
+func (l *Logs) OpenOperations(ctx context.Context, age time.Duration, limit int) ([]causeway.RunRef, error) {
+	if l.store == nil {
+		return nil, nil
+	}
+	return l.store.openOperations(ctx, age, limit)
 }
 
 // MaintainPartitions makes what the coming days need and drops the days whose time is over, each as a whole. It is safe to repeat and

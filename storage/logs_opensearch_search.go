@@ -237,3 +237,23 @@ ctx._source.ended_at = ctx._source.expires_at; ctx._source.version = params.now`
 	}
 	return answer.Updated, nil
 }
+
+// openOperations looks at every environment.
+func (l *openSearchLogs) openOperations(ctx context.Context, age time.Duration, limit int) ([]causeway.RunRef, error) {
+	docs, err := l.operations(ctx, object{"size": limit, "query": object{"function_score": object{
+		"query": object{"bool": object{"filter": []object{
+			oneOf("state", []string{string(causeway.OperationWaiting), string(causeway.OperationRunning)}),
+			{"exists": object{"field": "run_uid"}}, {"exists": object{"field": "expires_at"}},
+			within("at", object{"lt": time.Now().Add(-age).UnixMicro()}),
+		}}},
+		"random_score": object{},
+	}}})
+	if err != nil {
+		return nil, fmt.Errorf("list open operations: %w", err)
+	}
+	out := make([]causeway.RunRef, len(docs))
+	for i := range docs {
+		out[i] = causeway.RunRef{EnvironmentID: docs[i].EnvironmentID, RunUID: docs[i].RunUID}
+	}
+	return out, nil
+}

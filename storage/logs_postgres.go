@@ -280,3 +280,15 @@ update operation set state = case when type = 'auth' and action = 'create_connec
 	}
 	return tag.RowsAffected(), nil
 }
+
+func (l *postgresLogs) openOperations(ctx context.Context, age time.Duration, limit int) ([]causeway.RunRef, error) {
+	rows, err := l.pool.Query(ctx, `select environment_id, run_uid from operation
+ where state in ('waiting', 'running') and run_uid is not null and expires_at is not null and created_at < clock_timestamp() - make_interval(secs => $1)
+ order by random() limit $2`, age.Seconds(), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list open operations: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (ref causeway.RunRef, err error) {
+		return ref, row.Scan(&ref.EnvironmentID, &ref.RunUID)
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -298,6 +299,31 @@ func TestLogsExpireOpenOperations(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, want[i], got.State, i)
 		}
+	})
+}
+
+func TestLogsListOperationsOfRunsThatAreOpen(t *testing.T) {
+	eachLogStore(t, func(t *testing.T, l *storage.Logs) {
+		ctx := context.Background()
+		past, now, later := time.Now().Add(-time.Minute), time.Now(), time.Now().Add(time.Hour)
+		put := func(at time.Time, state causeway.OperationState, run uuid.UUID) {
+			op := operation(1, at, state)
+			op.RunUID, op.ExpiresAt = run, &later
+			l.Operation(op)
+		}
+		running, waiting := uuid.New(), uuid.New()
+		put(past, causeway.OperationRunning, running)
+		put(past, causeway.OperationWaiting, waiting)
+		put(past, causeway.OperationSuccess, uuid.New())
+		put(now, causeway.OperationRunning, uuid.New())
+		put(past, causeway.OperationRunning, uuid.Nil)
+		l.Flush(ctx)
+		open, err := l.OpenOperations(ctx, 30*time.Second, 10)
+		require.NoError(t, err)
+		assert.ElementsMatch(t, []causeway.RunRef{{EnvironmentID: 1, RunUID: running}, {EnvironmentID: 1, RunUID: waiting}}, open)
+		open, err = l.OpenOperations(ctx, 30*time.Second, 1)
+		require.NoError(t, err)
+		assert.Len(t, open, 1)
 	})
 }
 

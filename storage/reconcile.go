@@ -191,3 +191,20 @@ func (s *Store) UnfinishedDeploys(ctx context.Context, age time.Duration) (map[u
 	_, err = pgx.ForEachRow(rows, []any{&uid, &environmentID}, func() error { out[uid] = environmentID; return nil })
 	return out, err
 }
+
+// WithoutLivingRun returns those of the runs that neither wait nor run any more.
+func (s *Store) WithoutLivingRun(ctx context.Context, refs []causeway.RunRef) ([]causeway.RunRef, error) {
+	environments, ids := make([]int64, len(refs)), make([]int64, len(refs))
+	for i, ref := range refs {
+		environments[i], ids[i] = ref.EnvironmentID, ref.RunID
+	}
+	rows, err := s.pool.Query(ctx, `
+select x.environment_id, x.id from unnest($1::bigint[], $2::bigint[]) x(environment_id, id)
+ where not exists (select from run r where r.environment_id = x.environment_id and r.id = x.id)`, environments, ids)
+	if err != nil {
+		return nil, fmt.Errorf("look for living runs: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (ref causeway.RunRef, err error) {
+		return ref, row.Scan(&ref.EnvironmentID, &ref.RunID)
+	})
+}

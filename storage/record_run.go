@@ -180,3 +180,15 @@ func (r *Records) retry(ctx context.Context, f func() error) error {
 		}
 	}
 }
+
+// OpenRuns lists runs that have been open for longer than age, of all environments. Of many it draws some by lot.
+func (r *Records) OpenRuns(ctx context.Context, age time.Duration, limit int) ([]causeway.RunRef, error) {
+	rows, err := r.pool.Query(ctx, `select environment_id, run_id from record_run where opened_at < clock_timestamp() - make_interval(secs => $1)
+ order by random() limit $2`, age.Seconds(), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list open runs of the records: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (ref causeway.RunRef, err error) {
+		return ref, row.Scan(&ref.EnvironmentID, &ref.RunID)
+	})
+}

@@ -33,6 +33,8 @@ var everywhere = map[string]string{
 	"LongRuns":          "reconciler",
 	"UnfinishedDeploys": "reconciler",
 	"expireOperations":  "upkeep of the logs",
+	"OpenRuns":          "reconciler",
+	"openOperations":    "reconciler",
 	"StaleModels":       "upkeep of the records",
 	"PruneAged":         "upkeep of the records",
 	"operationPage":     "its conditions are put together, the environment's first",

@@ -6,12 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	causeway "github.com/causeway-dev/causeway"
 	"github.com/causeway-dev/causeway/dispatch"
 	"github.com/causeway-dev/causeway/script"
-	"github.com/causeway-dev/causeway/storage"
 )
 
 func (w *Worker) operation(ctx context.Context, run *script.Run) causeway.Operation {
@@ -98,38 +95,4 @@ func marshal(v any) json.RawMessage {
 		return nil
 	}
 	return raw
-}
-
-// EndOperation writes the end of the operation of a run that no script of this process executed: it was closed before it began, or its
-// worker died.
-func EndOperation(store interface {
-	EndedRun(ctx context.Context, environmentID int64, uid uuid.UUID) (*storage.EndedRun, error)
-}, logs *storage.Logs) func(ctx context.Context, ref causeway.RunRef, out causeway.Outcome) {
-	return func(ctx context.Context, ref causeway.RunRef, out causeway.Outcome) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		ended, err := store.EndedRun(ctx, ref.EnvironmentID, ref.RunUID)
-		if err != nil || ended.OperationID == "" {
-			return // the operation ends by its expiry
-		}
-		op, err := logs.FindOperation(ctx, ref.EnvironmentID, ended.OperationID)
-		if err != nil {
-			name, action := causeway.OperationType(ref.Kind, "")
-			op = &causeway.Operation{ID: ended.OperationID, EnvironmentID: ref.EnvironmentID, Type: name, Action: action, FunctionID: ended.FunctionID, RunUID: ref.RunUID}
-		}
-		now := time.Now()
-		op.EndedAt, op.UpdatedAt, op.ExpiresAt = &now, now, nil
-		op.State, op.Level = causeway.OperationFailed, causeway.LevelError
-		switch out.State {
-		case causeway.RunCancelled:
-			op.State = causeway.OperationCancelled
-		case causeway.RunExpired:
-			op.State = causeway.OperationTimeout
-		case causeway.RunSucceeded:
-			op.State = causeway.OperationSuccess
-		case causeway.RunFailed, causeway.RunWaiting, causeway.RunRunning:
-		}
-		op.Error = marshal(map[string]any{"code": out.Code, "message": short(out.Message)})
-		logs.Operation(*op)
-	}
 }

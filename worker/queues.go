@@ -145,7 +145,11 @@ func (q *queues) stop() {
 	g.Wait()
 }
 
-// endedElsewhere writes the end of the operation of a run that this process closes but doesn't execute.
+// endedElsewhere clears up after a run that this process closes but doesn't execute.
 func (w *Worker) endedElsewhere(ctx context.Context, ref causeway.RunRef, out causeway.Outcome) {
-	EndOperation(w.Store, w.Logs)(ctx, ref, out)
+	w.remains().Clear(ctx, ref, out)
+}
+
+func (w *Worker) remains() *Remains {
+	return &Remains{Store: w.Store, Records: w.Records, Redis: w.Redis, Logs: w.Logs, Logger: w.Logger}
 }

@@ -135,14 +135,11 @@ func (w *Worker) keepJobs(ctx context.Context) {
 	}
 }
 
-// Shut closes what a run that this process doesn't execute has left in the records database: a batch in flight is waited for, and its old
-// owner shut out.
+// Shut shuts the owner of a run that this process doesn't execute out of the records database: a batch in flight is waited for, later ones
+// are refused. What the owner has left there stays until the run's row is closed: until then it may be resumed, and needs that.
 func Shut(records *storage.Records) func(ctx context.Context, ref causeway.RunRef, fence int64) error {
 	return func(ctx context.Context, ref causeway.RunRef, fence int64) error {
-		if err := records.ShutOut(ctx, ref.EnvironmentID, ref.RunID, fence); err != nil {
-			return err
-		}
-		return records.CloseRun(ctx, ref.EnvironmentID, ref.RunID)
+		return records.ShutOut(ctx, ref.EnvironmentID, ref.RunID, fence)
 	}
 }
 

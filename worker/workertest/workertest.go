@@ -177,13 +177,21 @@ func (s *Stack) Blob() *storage.Blob { return s.blob }
 // Logs are the logs that the workers write.
 func (s *Stack) Logs() *storage.Logs { return s.logs }
 
+// Remains are what runs of the workers leave beside their rows.
+func (s *Stack) Remains() *worker.Remains {
+	return &worker.Remains{Store: s.Store, Records: s.records, Redis: s.redis, Logs: s.logs, Logger: s.Log}
+}
+
+// Redis is where the scripts' locks are.
+func (s *Stack) Redis() *storage.Redis { return s.redis }
+
 // Options are the parts of a worker on these stores.
 func (s *Stack) Options(c client.Client, d *dispatch.Dispatcher, runners *Runners) worker.Options {
 	return worker.Options{
 		Client: c, Store: s.Store, Records: s.records, Redis: s.redis, Logs: s.logs, Blob: s.blob, Dispatch: d, Runners: runners,
 		Paginate:  func(string) json.RawMessage { return nil },
 		Schedules: &activities.Schedules{Store: s.Store, Dispatch: d, Tick: time.Second, Logger: s.Log},
-		Reconcile: &activities.Reconciler{Store: s.Store, Dispatch: d, Shut: worker.Shut(s.records), Ended: worker.EndOperation(s.Store, s.logs), Logger: s.Log},
+		Reconcile: &activities.Reconciler{Store: s.Store, Dispatch: d, Shut: worker.Shut(s.records), Ended: s.Remains().Clear, Remains: s.Remains().Find, Logger: s.Log},
 		Cleaner:   &activities.Cleaner{}, Deploys: &activities.Deploys{},
 		Pools: []string{causeway.DefaultPool}, Slots: map[string]int{"sync": 10, "action": 10, "webhook": 10, "event": 10},
 		Lease: 15 * time.Second, Drain: 3 * time.Second, TurnLimit: time.Minute, Version: "test", Logger: s.Log,
