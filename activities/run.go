@@ -224,6 +224,7 @@ func (r *Runs) begin(ctx context.Context, ref causeway.RunRef) (Execution, Repor
 	worker := r.Registry.WorkerID()
 	claim, err := r.Store.ClaimRun(ctx, ref.EnvironmentID, ref.RunID, worker, ref.Attempt)
 	if err == nil && (claim.Verdict == storage.Claimed || claim.Verdict == storage.Resume) {
+		claim.Owner = worker
 		return slot.Begin(ref, claim), Report{}, nil
 	}
 	slot.Release()

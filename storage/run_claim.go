@@ -32,7 +32,7 @@ type Claim struct {
 	Verdict Verdict
 	Fence   int64
 	Attempt int
-	Owner   string // Held: the worker that runs it
+	Owner   string // the worker that runs it: of Held, another claim's
 }
 
 // A claim takes the fence and no slot, and touches one row. Sub-selects, not joins: their index conditions can't tip to a

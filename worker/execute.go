@@ -27,6 +27,9 @@ const (
 
 // execute runs a claimed run from its opening in the records database to its close, and reports how it ended.
 func (w *Worker) execute(ctx context.Context, ex *execution) activities.Report {
+	if reason, _ := ex.aborted(); reason == script.ReasonLost { // before it began
+		return activities.Report{Status: activities.ToResume}
+	}
 	run, openedAt, out := w.prepareAndRun(ctx, ex)
 	ctx = context.WithoutCancel(ctx) // what follows has to happen whatever ended the script
 	if reason, _ := ex.aborted(); reason == script.ReasonLost {

@@ -163,6 +163,9 @@ func (s *reservation) Begin(ref causeway.RunRef, claim storage.Claim) activities
 	if closing && ref.Kind == causeway.RunSync { // the drain has begun while it was claimed
 		ex.Abort(script.ReasonDrain, "")
 	}
+	if claim.Owner != r.w.lease.id() || r.w.lease.left() <= 0 { // this process was declared dead, or may be, while it was claimed
+		ex.Abort(script.ReasonLost, "")
+	}
 	go func() { // its end is waited for by the drain, through the slot that it holds
 		ex.report = r.w.execute(ctx, ex)
 		cancel(nil)

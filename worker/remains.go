@@ -24,7 +24,7 @@ type Remains struct {
 const (
 	clearWithin = 5 * time.Second
 	// remainAge is how long after its beginning something may stay without being looked for.
-	remainAge = time.Minute
+	remainAge = 15 * time.Second
 	// remainPage is how many of each kind one look takes. Among more of them it draws by lot.
 	remainPage = 200
 )
