@@ -67,7 +67,8 @@ var leftovers = []struct{ what, query string }{
 	{"operations shown as running", `select count(*) from operation where state in ('waiting', 'running')`},
 }
 
-const quietWithin = 40 * time.Second
+// quietWithin leaves the reconciler time for what it looks for only after a minute.
+const quietWithin = 100 * time.Second
 
 // quiet waits until nothing is held any more.
 func (st *stack) quiet(ctx context.Context) {
