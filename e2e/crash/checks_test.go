@@ -18,24 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-
-	"github.com/causeway-dev/causeway/storage"
 )
-
-// account makes the account and takes the key of its environment.
-func (st *stack) account(ctx context.Context) {
-	st.t.Helper()
-	key, err := storage.ParseKey(st.key)
-	require.NoError(st.t, err)
-	store, err := storage.Open(ctx, storage.Options{URL: st.pg.URL("causeway"), DirectURL: st.pg.URL("causeway"), Key: key, ScheduleGroups: 8})
-	require.NoError(st.t, err)
-	defer store.Close()
-	require.NoError(st.t, store.EnsureAccount(ctx, "default", []string{"dev"}, storage.DefaultLaneCaps()))
-	environment, err := store.EnvironmentByName(ctx, "default", "dev")
-	require.NoError(st.t, err)
-	st.apiKey, err = store.DefaultSecret(ctx, environment.ID)
-	require.NoError(st.t, err)
-}
 
 // deploy deploys a project by the command line.
 func (st *stack) deploy(ctx context.Context, files map[string]string) {
@@ -67,8 +50,8 @@ var leftovers = []struct{ what, query string }{
 	{"operations shown as running", `select count(*) from operation where state in ('waiting', 'running')`},
 }
 
-// quietWithin leaves the reconciler time for what it looks for only after a minute.
-const quietWithin = 100 * time.Second
+// quietWithin leaves the reconciler time for what it doesn't look for at once.
+const quietWithin = 45 * time.Second
 
 // quiet waits until nothing is held any more.
 func (st *stack) quiet(ctx context.Context) {

@@ -123,8 +123,7 @@ func (st *stack) up(ctx context.Context) {
 	redisPort, temporalPort := freePort(t), freePort(t)
 	st.temporal = loopback(temporalPort)
 	st.process("redis", []string{"redis-server", "--port", strconv.Itoa(redisPort), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", st.dir}, nil, listens(redisPort))
-	require.NoError(t, os.MkdirAll(filepath.Join(st.dir, "temporal"), 0o700))
-	st.process("temporal", []string{st.bin, "internal", "temporal", "--dir", filepath.Join(st.dir, "temporal"), "--listen", loopback(temporalPort)}, nil, listens(temporalPort))
+	st.process("temporal", []string{st.bin, "internal", "temporal", "--port", strconv.Itoa(temporalPort), filepath.Join(st.dir, "temporal")}, nil, listens(temporalPort))
 
 	for _, name := range append(append([]string{}, servers...), workers...) {
 		st.proxy(name, "postgres", st.pgOpts.Port)
@@ -136,7 +135,7 @@ func (st *stack) up(ctx context.Context) {
 	st.run(ctx, direct, "migrate", "up")
 	st.procs["temporal"].await(t, startWithin)
 	st.run(ctx, direct, "temporal", "setup")
-	st.account(ctx)
+	st.apiKey = apiKey(t, st.run(ctx, direct, "account", "create", "default", "--environments", "dev"))
 
 	for _, name := range append(append([]string{}, servers...), workers...) {
 		role, _, _ := strings.Cut(name, "-")
@@ -191,8 +190,8 @@ func (p *process) await(t *testing.T, within time.Duration) {
 	}
 }
 
-// run runs a command of ours to its end.
-func (st *stack) run(ctx context.Context, env []string, args ...string) {
+// run runs a command of ours to its end and returns what it printed.
+func (st *stack) run(ctx context.Context, env []string, args ...string) string {
 	st.t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
@@ -200,6 +199,15 @@ func (st *stack) run(ctx context.Context, env []string, args ...string) {
 	cmd.Env, cmd.Dir = env, st.dir
 	out, err := cmd.CombinedOutput()
 	require.NoError(st.t, err, "causeway %s\n%s", strings.Join(args, " "), out)
+	return string(out)
+}
+
+// apiKey is the key of the one environment in what account create printed.
+func apiKey(t *testing.T, printed string) string {
+	t.Helper()
+	fields := strings.Fields(printed)
+	require.Len(t, fields, 2, "%s", printed)
+	return fields[1]
 }
 
 // proxy puts a proxy between a process and a server that it talks to.
