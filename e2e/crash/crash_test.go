@@ -113,9 +113,15 @@ func (w *work) underFaults(ctx context.Context, seed uint64) {
 	until, cancel := context.WithTimeout(ctx, w.st.s.during+w.st.s.settleWithin)
 	w.st.t.Cleanup(cancel)
 	for _, s := range w.syncs {
-		w.working.Go(func() { s.run(until) })
+		w.working.Go(func() {
+			s.run(until)
+			w.st.t.Logf("%6.1fs the syncs of %s ended", time.Since(began).Seconds(), s.connection)
+		})
 	}
-	w.working.Go(func() { w.actions.run(until, seed) })
+	w.working.Go(func() {
+		w.actions.run(until, seed)
+		w.st.t.Logf("%6.1fs the actions ended", time.Since(began).Seconds())
+	})
 
 	var faults sync.WaitGroup
 	for _, f := range plan(seed, w.st.s) {

@@ -156,13 +156,6 @@ func (p *process) stop(within time.Duration) error {
 	return nil
 }
 
-// signal sends a signal to the process alone.
-func (p *process) signal(s syscall.Signal) {
-	if pid := p.pid(); pid != 0 {
-		_ = syscall.Kill(pid, s)
-	}
-}
-
 // runners are the runner processes of a worker, by their command lines.
 func (p *process) runners() []int {
 	var found []int

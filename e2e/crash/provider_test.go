@@ -184,8 +184,8 @@ export default createSync({
             page = res.data.next;
             if (page) await nango.saveCheckpoint({ page, generation });
         }
-        await nango.trackDeletesEnd('Item');
         await nango.clearCheckpoint();
+        await nango.trackDeletesEnd('Item');
     }
 });
 `

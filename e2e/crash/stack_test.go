@@ -36,8 +36,7 @@ type stack struct {
 	s        shape
 	dir      string
 	bin      string
-	key      string // instance key
-	env      []string
+	key      string         // instance key
 	ports    map[string]int // of the API and the admin port, by process
 	procs    map[string]*process
 	proxies  map[string]*toxiproxy.Proxy // by process/server

@@ -67,7 +67,8 @@ export default createSync({
             }
         } while (after);
 
-        await nango.trackDeletesEnd('Contact');
+        // In this order: a run that is interrupted between the two reads everything again, instead of taking its last page for all.
         await nango.clearCheckpoint();
+        await nango.trackDeletesEnd('Contact');
     }
 });

@@ -72,8 +72,9 @@ export default createSync({
                 await nango.saveCheckpoint({ last });
             }
         }
-        await nango.trackDeletesEnd('Customer');
+        // In this order: a run that is interrupted between the two reads everything again, instead of taking its last page for all.
         await nango.clearCheckpoint();
+        await nango.trackDeletesEnd('Customer');
     },
 
     webhookSubscriptions: ['customer.created', 'customer.updated', 'customer.deleted'],
