@@ -139,6 +139,7 @@ func (p *platform) upLogs(ctx context.Context) error {
 		if err != nil {
 			return nil, err
 		}
+		p.metric("causeway_logs_lost_total", "Operations and messages that could not be stored.", func() float64 { return float64(p.logs.Dropped()) })
 		// OpenSearch is not asked for anything: it may be away.
 		if err := p.store.MaintainPartitions(ctx, p.conf.Logs.Retention); err != nil {
 			p.logs.Close()

@@ -49,3 +49,6 @@ func MergeJSON(base, patch string) (string, error) {
 	out, err := mergeJSON(nil, []byte(base), []byte(patch), 0)
 	return string(out), err
 }
+
+// SetRing bounds what the logs keep in memory, before anything is logged.
+func (l *Logs) SetRing(rows int) { l.rows = rows }

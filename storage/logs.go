@@ -61,6 +61,8 @@ type Logs struct {
 	log   *slog.Logger
 	hub   *logHub
 
+	rows int // that the ring holds
+
 	mu         sync.Mutex
 	operations map[string]*causeway.Operation // the newest version of each that isn't written yet
 	order      []string
@@ -90,7 +92,7 @@ type LogsOptions struct {
 // OpenLogs opens the store's own connections and starts its flusher. A store that doesn't answer is no error.
 func OpenLogs(ctx context.Context, o LogsOptions) (*Logs, error) {
 	l := &Logs{
-		log: o.Logger, hub: newLogHub(), operations: map[string]*causeway.Operation{},
+		log: o.Logger, hub: newLogHub(), rows: logRows, operations: map[string]*causeway.Operation{},
 		wake: make(chan struct{}, 1), done: make(chan struct{}), stop: func() {},
 	}
 	if l.log == nil {
@@ -180,7 +182,7 @@ func (l *Logs) Message(m causeway.Message) {
 // makeRoom drops what the ring can't hold: debug messages first, then messages, then operations, each oldest first. It drops
 // a tenth at once, so that a full ring isn't searched for each message.
 func (l *Logs) makeRoom() {
-	if len(l.messages)+len(l.order) <= logRows && l.bytes <= logBytes {
+	if len(l.messages)+len(l.order) <= l.rows && l.bytes <= logBytes {
 		return
 	}
 	want := max(1, (len(l.messages)+len(l.order))/10)

@@ -37,9 +37,10 @@ func openLogs(t *testing.T, o storage.LogsOptions) *storage.Logs {
 	return l
 }
 
-// eachLogStore runs a test on an empty log store of each kind.
+// eachLogStore runs a test on an empty log store of each kind. Tests of log stores wait for the stores more than for each other.
 func eachLogStore(t *testing.T, test func(t *testing.T, l *storage.Logs)) {
 	t.Helper()
+	t.Parallel()
 	t.Run("Postgres", func(t *testing.T) { test(t, openLogs(t, storage.LogsOptions{URL: storagetest.URL(t)})) })
 	if url := os.Getenv(openSearchEnv); url != "" {
 		t.Run("OpenSearch", func(t *testing.T) {
