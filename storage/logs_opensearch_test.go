@@ -217,7 +217,7 @@ func TestLogsOutliveAStoreThatIsAwayOrSlow(t *testing.T) {
 				o := n.options()
 				o.URL = between.URL
 				l := openLogs(t, storage.LogsOptions{OpenSearch: o}) // starting needs no store
-				l.SetRing(6_000) // and as many may be on their way
+				l.SetRing(6_000)                                     // and as many may be on their way
 				op := operation(1, time.Now(), causeway.OperationRunning)
 				began := time.Now()
 				for i := range 20_000 {
