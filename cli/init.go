@@ -27,6 +27,7 @@ Next, with causeway dev running:
   causeway integrations create demo --provider demo
   causeway connections create first --integration demo --api-key anything
   cd %[1]s
+  causeway test
   causeway deploy
   causeway run create-task --integration demo --connection first --input '{"title":"write docs"}'
 `

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -43,6 +45,35 @@ func TestInitMakesAProjectThatCompiles(t *testing.T) {
 		names = append(names, e.Integration+"/"+e.Folder+"/"+e.Name)
 	}
 	assert.Equal(t, []string{"demo/syncs/tasks", "demo/actions/create-task"}, names)
+}
+
+func TestTheFirstProjectsTestsPass(t *testing.T) {
+	workspace := t.TempDir()
+	_, err := run(t, workspace, "init", "mine")
+	require.NoError(t, err)
+	out, err := run(t, filepath.Join(workspace, "mine"), "test")
+	require.NoError(t, err)
+	assert.Equal(t, "3 passed, 0 failed\n", out, "the closing line is alone on standard output")
+
+	_, err = run(t, filepath.Join(workspace, "mine"), "test", "--filter", "nothing of this name")
+	_, usage := errors.AsType[usageError](err)
+	assert.True(t, usage, "nothing to run is a wrong use")
+
+	fixture := filepath.Join(workspace, "mine", "demo/tests/create-task.test.json")
+	raw, err := os.ReadFile(fixture)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(fixture, bytes.Replace(raw, []byte(`"output": { "id": "t4"`), []byte(`"output": { "id": "t5"`), 1), 0o600))
+	out, err = run(t, filepath.Join(workspace, "mine"), "test", "--json", "report.json")
+	require.Error(t, err)
+	assert.Equal(t, "2 passed, 1 failed\n", out)
+	raw, err = os.ReadFile("report.json")
+	require.NoError(t, err)
+	var report struct {
+		Tests []struct{ ID, Status, Script string }
+	}
+	require.NoError(t, json.Unmarshal(raw, &report))
+	require.Len(t, report.Tests, 3)
+	assert.Equal(t, struct{ ID, Status, Script string }{"demo/tests/create-task.test.json :: demo create-task output", "failed", "actions/create-task"}, report.Tests[0])
 }
 
 func TestInitLeavesWhatIsThereAlone(t *testing.T) {

@@ -59,7 +59,7 @@ func New() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("project", newInit(), newDeploy(), newCompile(), newTest())
+	add("project", newInit(), newDeploy(), newCompile(), newTest(), newDryRun())
 	add("use", newIntegrations(), newConnections(), newRun(), newLogs())
 	add("run", newDev(), newServer(), newWorker(), newMigrate(), newTemporal(), newAccount(), newDoctor(), newConfig(), newVersion())
 	root.AddCommand(newRunner(), newInternal())

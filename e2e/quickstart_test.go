@@ -72,6 +72,22 @@ func TestQuickStart(t *testing.T) {
 		assert.True(t, ids[made.ID], "the task that the action made came with the sync")
 	})
 
+	t.Run("a dry run reads through the platform, stores nothing, and records a test", func(t *testing.T) {
+		before, _ := p.records("demo", "first", "Task", "")
+		out := p.cli(dir, "dryrun", "tasks", "first", "--validation", "--save")
+		assert.Contains(t, out, "would be saved")
+		assert.Contains(t, out, "checkpoint:")
+		after, _ := p.records("demo", "first", "Task", "")
+		assert.Len(t, after, len(before))
+		assert.Contains(t, p.cli(dir, "test", "--filter", "demo tasks"), "2 passed, 0 failed")
+
+		out = p.cli(dir, "dryrun", "create-task", "first", "--input", `{"title":"try"}`)
+		assert.Contains(t, out, `"title":"try"`)
+		out, err := p.tryCLI(dir, "dryrun", "create-task", "first", "--input", `{"title":1}`, "--validation")
+		require.Error(t, err)
+		assert.Contains(t, out, "invalid_action_input")
+	})
+
 	t.Run("operations and their messages are found", func(t *testing.T) {
 		p.eventually(20*time.Second, "the logs show the runs", func() bool {
 			out := p.cli(dir, "logs", "--limit", "50")

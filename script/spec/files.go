@@ -140,7 +140,7 @@ func aliases(root string) []alias {
 	}
 	var out []alias
 	for pattern, targets := range config.CompilerOptions.Paths {
-		if len(targets) == 0 || strings.HasPrefix(targets[0], ".causeway/") { // those are declarations
+		if len(targets) == 0 || strings.HasPrefix(strings.TrimPrefix(targets[0], "./"), ".causeway/") { // those are declarations
 			continue
 		}
 		prefix, suffix, _ := strings.Cut(pattern, "*")
