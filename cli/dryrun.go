@@ -178,7 +178,7 @@ func lookUp(ctx context.Context, api *client, o *dryrun.Options) error {
 		return err
 	}
 	o.Provider = answer.Data.Provider
-	catalog, err := providers.Load()
+	catalog, err := providers.Load() //nolint:contextcheck // reads what is embedded
 	if err != nil {
 		return fmt.Errorf("load the catalog of providers: %w", err)
 	}

@@ -32,7 +32,12 @@ func check(raw json.RawMessage, model string, value json.RawMessage) ([]Problem,
 	var shape struct {
 		Definitions map[string]any `json:"definitions"`
 	}
-	if len(raw) == 0 || json.Unmarshal(raw, &shape) != nil || len(shape.Definitions) == 0 {
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &shape); err != nil {
+			return nil, fmt.Errorf("read the schemas: %w", err)
+		}
+	}
+	if len(shape.Definitions) == 0 {
 		return nil, nil
 	}
 	s := &schemas{definitions: shape.Definitions}
