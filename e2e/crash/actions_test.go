@@ -24,11 +24,12 @@ type actions struct {
 	outcomes map[string]int // by named outcome
 	tries    int
 	open     map[string]string // calls without an answer, with what was heard last
+	never    map[string]string // calls whose answer says that nothing happened: nothing may happen later either
 }
 
 // run lets callers call until all actions are called and answered, or ctx ends. They are spread over the time of the faults.
 func (a *actions) run(ctx context.Context, seed uint64) {
-	a.outcomes, a.open = map[string]int{}, map[string]string{}
+	a.outcomes, a.open, a.never = map[string]int{}, map[string]string{}, map[string]string{}
 	began := time.Now()
 	var g sync.WaitGroup
 	for c := range a.st.s.callers {
@@ -145,8 +146,10 @@ func (a *actions) judge(id string, got answer) bool {
 		}
 		return false // the platform could not take the call: it is made again
 	}
-	if happened > 0 && !may {
-		a.st.found("action %s was answered with %s, and its effect happened", id, code)
+	if !may {
+		a.mu.Lock()
+		a.never[id] = code
+		a.mu.Unlock()
 	}
 	a.end(id, code)
 	return true
@@ -186,8 +189,13 @@ func (a *actions) check() {
 			a.st.found("the effect of action %s happened %d times", id, n)
 		}
 	}
+	for id, code := range a.never {
+		if a.provider.effects[id] > 0 {
+			a.st.found("action %s was answered with %s, and its effect happened", id, code)
+		}
+	}
 	a.st.t.Logf("%d actions in %d calls; outcomes %v; %d effects", a.st.s.actions, a.tries, a.outcomes, len(a.provider.effects))
-	if all := a.st.s.actions; a.outcomes["success"] < all*6/10 {
+	if all := a.st.s.actions; a.outcomes["success"] < all*4/10 {
 		a.st.found("only %d of %d actions succeeded", a.outcomes["success"], all)
 	}
 }

@@ -122,7 +122,7 @@ func (st *stack) up(ctx context.Context) {
 	redisPort, temporalPort := freePort(t), freePort(t)
 	st.temporal = loopback(temporalPort)
 	st.process("redis", []string{"redis-server", "--port", strconv.Itoa(redisPort), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", st.dir}, nil, listens(redisPort))
-	st.process("temporal", []string{st.bin, "internal", "temporal", "--port", strconv.Itoa(temporalPort), filepath.Join(st.dir, "temporal")}, nil, listens(temporalPort))
+	st.process("temporal", []string{st.bin, "internal", "temporal", "--dir", filepath.Join(st.dir, "temporal"), "--listen", loopback(temporalPort)}, nil, listens(temporalPort))
 
 	for _, name := range append(append([]string{}, servers...), workers...) {
 		st.proxy(name, "postgres", st.pgOpts.Port)
