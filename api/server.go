@@ -42,8 +42,11 @@ type Deps struct {
 	Catalog  *providers.Catalog
 	// AppsOptional lets integrations of OAuth providers be made without a developer app: their connections are imported.
 	AppsOptional bool
-	PublicURL    string // without a slash at the end; all links come from it
-	Logger       *slog.Logger
+	// CallsPerMinute bounds the calls of an account; 0: they are not counted.
+	CallsPerMinute int
+	CountCall      func(ctx context.Context, accountID int64) (n int64, next time.Time, err error)
+	PublicURL      string // without a slash at the end; all links come from it
+	Logger         *slog.Logger
 }
 
 // Server answers the public interface.
@@ -102,6 +105,10 @@ func (s *Server) handler(r route) gin.HandlerFunc {
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
 		p, err := s.authenticate(c, r)
 		if err != nil {
+			s.fail(c, err)
+			return
+		}
+		if err := s.limit(c, p); err != nil {
 			s.fail(c, err)
 			return
 		}

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httputil"
 	"net/netip"
 	"net/url"
 	"os"
@@ -25,6 +24,7 @@ import (
 	"github.com/causeway-dev/causeway/devstack/postgres"
 	"github.com/causeway-dev/causeway/devstack/redis"
 	"github.com/causeway-dev/causeway/devstack/temporal"
+	"github.com/causeway-dev/causeway/dispatch"
 	"github.com/causeway-dev/causeway/storage"
 )
 
@@ -206,7 +206,8 @@ func (d *devPlatform) upTemporal(ctx context.Context) error {
 	return d.steps.up(ctx, "Temporal", 2*time.Minute, func(context.Context) (func(context.Context) error, error) {
 		server, err := temporal.Start(ctx, temporal.Options{
 			Dir: d.dir.join("temporal"), Port: d.base + portTemporal, UIPort: d.base + portTemporalUI, UIPath: "/temporal",
-			Namespace: d.conf.Temporal.Namespace, Notice: func(text string) { fmt.Fprintln(d.out, "  "+text) },
+			Namespace: d.conf.Temporal.Namespace, Codec: d.conf.Server.PublicURL + strings.TrimSuffix(codecPath, "/"),
+			Notice: func(text string) { fmt.Fprintln(d.out, "  "+text) },
 		})
 		if err != nil {
 			return nil, err
@@ -267,12 +268,9 @@ func (d *devPlatform) front(api http.Handler) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	toUI := &httputil.ReverseProxy{
-		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(ui); r.Out.Host = ui.Host },
-		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
-	}
 	mux := http.NewServeMux()
-	mux.Handle("/temporal/", toUI)
+	mux.Handle(temporalPath, proxyTo(ui, d.log))
+	mux.Handle(codecPath, http.StripPrefix(strings.TrimSuffix(codecPath, "/"), dispatch.CodecHandler(d.store.Keys())))
 	mux.HandleFunc("GET /{$}", d.status)
 	local := d.conf.Source("server.listen") == config.FromSetting
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -280,7 +278,7 @@ func (d *devPlatform) front(api http.Handler) (http.Handler, error) {
 			http.Error(w, "causeway dev answers on 127.0.0.1 and localhost only; set server.listen to open it to others", http.StatusMisdirectedRequest)
 			return
 		}
-		if r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, "/temporal/") {
+		if r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, temporalPath) {
 			mux.ServeHTTP(w, r)
 			return
 		}

@@ -61,7 +61,7 @@ func New() *cobra.Command {
 	}
 	add("project", newInit(), newDeploy(), newCompile(), newTest(), newDryRun())
 	add("use", newIntegrations(), newConnections(), newRun(), newLogs())
-	add("run", newDev(), newServer(), newWorker(), newMigrate(), newTemporal(), newAccount(), newDoctor(), newConfig(), newVersion())
+	add("run", newDev(), newServer(), newWorker(), newMigrate(), newTemporal(), newTemporalLink(), newAccount(), newDoctor(), newConfig(), newVersion())
 	root.AddCommand(newRunner(), newInternal())
 	return root
 }

@@ -51,7 +51,8 @@ func (p *platform) upWorker(ctx context.Context) error {
 				}
 				return nil
 			},
-			Schedules: &activities.Schedules{Store: p.store, Dispatch: p.dispatch, Tick: p.conf.Scheduler.Tick, Logger: p.log},
+			EmptyPages: p.conf.Proxy.EmptyPages,
+			Schedules:  &activities.Schedules{Store: p.store, Dispatch: p.dispatch, Tick: p.conf.Scheduler.Tick, Logger: p.log},
 			Reconcile: &activities.Reconciler{
 				Store: p.store, Dispatch: p.dispatch, Shut: worker.Shut(p.records), Ended: remains.Clear, Remains: remains.Find, Repairs: counted, Logger: p.log,
 			},
@@ -100,7 +101,33 @@ func (p *platform) cleanParts() []activities.CleanPart {
 			})
 		}})
 	}
+	if p.conf.Records.DeleteAfter > 0 {
+		parts = append(parts, activities.CleanPart{Name: "models that nothing writes", Do: p.deleteStale})
+	}
 	return parts
+}
+
+// deleteStale deletes the records of models that haven't changed for long and that no sync writes any more.
+func (p *platform) deleteStale(ctx context.Context) error {
+	const many = 10_000
+	age := p.conf.Records.DeleteAfter
+	models, err := p.records.StaleModels(ctx, age, many)
+	if err != nil {
+		return err
+	}
+	for _, m := range models {
+		writes, err := p.store.WritesModel(ctx, m.EnvironmentID, m.ConnectionID, m.Model, age)
+		if err != nil {
+			return err
+		}
+		if writes {
+			continue
+		}
+		if _, err := p.records.EmptyModel(ctx, m.EnvironmentID, 0, m.ConnectionID, m.Model); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // untilFew repeats a bounded piece of work until it finds less than its bound.

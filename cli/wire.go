@@ -107,6 +107,14 @@ func (p *platform) upControl(ctx context.Context) error {
 		if err != nil {
 			return nil, err
 		}
+		dealt, err := p.store.DealGroups(ctx)
+		if err != nil {
+			p.store.Close()
+			return nil, err
+		}
+		if dealt {
+			p.log.Info("the environments were dealt to the scheduler groups", "groups", p.conf.Scheduler.Groups)
+		}
 		return func(context.Context) error { p.store.Close(); return nil }, nil
 	})
 }

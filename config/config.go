@@ -20,7 +20,7 @@ type Config struct {
 		ChangeDays   int           `yaml:"change_days" default:"15" doc:"days for which is kept what each run changed"`
 		HistoryDays  int           `yaml:"history_days" default:"7" doc:"days for which replaced payloads are kept; 0: not at all"`
 		PruneAfter   time.Duration `yaml:"prune_after" default:"720h" doc:"unchanged records lose their payload after this; 0: never"`
-		DeleteAfter  time.Duration `yaml:"delete_after" default:"1440h" doc:"models that nothing writes any more are deleted after this; 0: never"`
+		DeleteAfter  time.Duration `yaml:"delete_after" default:"1440h" doc:"models that have not changed for this long, and that no sync writes, are deleted; 0: never"`
 	} `yaml:"records"`
 	Redis struct {
 		URL          string `yaml:"url" secret:"true" doc:"redis:// or rediss:// (TLS)"`
@@ -31,9 +31,11 @@ type Config struct {
 	} `yaml:"blob"`
 	Temporal struct {
 		Address             string        `yaml:"address" doc:"host:port of the front end"`
-		Namespace           string        `yaml:"namespace" default:"causeway" doc:"namespace; it has to exist in production"`
+		Namespace           string        `yaml:"namespace" default:"causeway" doc:"namespace; causeway temporal setup makes it"`
 		APIKey              string        `yaml:"api_key" secret:"true" doc:"API key of a hosted Temporal"`
-		Retention           time.Duration `yaml:"retention" default:"72h" doc:"how long causeway dev keeps closed executions"`
+		Retention           time.Duration `yaml:"retention" default:"72h" doc:"how long closed executions are kept in a namespace that we make"`
+		UIURL               string        `yaml:"ui_url" doc:"address of a Temporal UI that is served below /temporal/, whose public path that has to be; empty: none"`
+		UIOrigins           []string      `yaml:"ui_origins" doc:"origins of Temporal UIs elsewhere that may use the codec endpoint"`
 		ConnectionAttribute string        `yaml:"connection_attribute" default:"plain" doc:"connection ids in search attributes: plain or hashed" enum:"plain,hashed"`
 		TLS                 struct {
 			CertFile   string `yaml:"cert_file" doc:"client certificate (mTLS)"`
@@ -63,6 +65,8 @@ type Config struct {
 		Mode         string   `yaml:"mode" default:"denylist" doc:"denylist, allowlist or permissive (addresses are judged in each)" enum:"denylist,allowlist,permissive"`
 		Deny         []string `yaml:"deny" doc:"hosts that may not be called, besides the built-in ones"`
 		Allow        []string `yaml:"allow" doc:"allowlist: the only hosts, with their subdomains"`
+		Proxy        string   `yaml:"proxy" secret:"true" doc:"http:// or https:// proxy that calls go out through; it is told the address that was judged, not the name"`
+		NoProxy      []string `yaml:"no_proxy" doc:"hosts that are called past the proxy: names, .suffixes, addresses, ranges, or *"`
 	} `yaml:"egress"`
 	Proxy struct {
 		TimeoutAPI      time.Duration `yaml:"timeout_api" default:"2m" doc:"one attempt of a call of an API caller"`
@@ -76,10 +80,10 @@ type Config struct {
 		PerMinute int `yaml:"per_minute" default:"0" doc:"API calls per minute and account; 0: off"`
 	} `yaml:"ratelimit"`
 	Limits struct {
-		SyncConcurrency    int `yaml:"sync_concurrency" default:"500" doc:"running syncs of an environment"`
-		ActionConcurrency  int `yaml:"action_concurrency" default:"500" doc:"running waited actions of an environment"`
-		WebhookConcurrency int `yaml:"webhook_concurrency" default:"500" doc:"running webhook functions of an environment"`
-		EventConcurrency   int `yaml:"event_concurrency" default:"100" doc:"running on-event functions of an environment"`
+		SyncConcurrency    int `yaml:"sync_concurrency" default:"500" doc:"cap of new environments: running syncs"`
+		ActionConcurrency  int `yaml:"action_concurrency" default:"500" doc:"cap of new environments: running waited actions"`
+		WebhookConcurrency int `yaml:"webhook_concurrency" default:"500" doc:"cap of new environments: running webhook functions"`
+		EventConcurrency   int `yaml:"event_concurrency" default:"100" doc:"cap of new environments: running on-event functions"`
 		ResponseBytes      int `yaml:"response_bytes" default:"104857600" doc:"body of one answer that a script gets"`
 	} `yaml:"limits"`
 	Scheduler struct {
@@ -109,7 +113,9 @@ type Config struct {
 		TurnLimit time.Duration `yaml:"turn_limit" default:"60s" doc:"one uninterrupted stretch of script"`
 	} `yaml:"scripts"`
 	Catalog struct {
-		Files []string `yaml:"files" doc:"provider catalogs laid over the built-in one"`
+		Files   []string      `yaml:"files" doc:"provider catalogs laid over the built-in one: files, or folders of them"`
+		URL     string        `yaml:"url" doc:"a catalog that is downloaded and laid over those"`
+		Refresh time.Duration `yaml:"refresh" default:"60s" doc:"how often files and url are read again; 0: never"`
 	} `yaml:"catalog"`
 	Log struct {
 		Level string `yaml:"level" default:"info" doc:"process log: debug, info, warn or error" enum:"debug,info,warn,error"`

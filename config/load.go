@@ -269,6 +269,9 @@ func (l *Loaded) Check() error {
 	if len(l.Worker.Pools) == 0 {
 		return fmt.Errorf("worker.pools: at least one")
 	}
+	if l.Proxy.EmptyPages < 1 {
+		return fmt.Errorf("proxy.empty_pages: at least 1")
+	}
 	if l.Worker.Lease < 10*time.Second {
 		return fmt.Errorf("worker.lease: not under 10s")
 	}

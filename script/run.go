@@ -18,7 +18,8 @@ type Start struct {
 	SoftMs      int64            `json:"soft_ms,omitempty"`       // graceful interruption; 0: none
 	TurnLimitMs int64            `json:"turn_limit_ms,omitempty"` // 0: the default, 60 s
 	Values      Values           `json:"values"`
-	Paginate    json.RawMessage  `json:"paginate,omitempty"` // the provider's pagination defaults
+	Paginate    json.RawMessage  `json:"paginate,omitempty"`    // the provider's pagination defaults
+	EmptyPages  int              `json:"empty_pages,omitempty"` // in a row that a cursor may lead through; 0: the default, 25
 	// LoggerLevel is where the script's logger starts; the contract's default is warn.
 	LoggerLevel causeway.Level `json:"logger_level,omitempty"`
 	Input       []byte         `json:"-"` // JSON; nil: none

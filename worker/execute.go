@@ -157,7 +157,7 @@ func (w *Worker) start(ctx context.Context, run *script.Run, version *causeway.F
 	s := script.Start{
 		Program: lowered, Script: run.FunctionName + "-" + run.IntegrationKey, Kind: run.Kind,
 		FinishMs: w.remaining(run, 100).Milliseconds(), TurnLimitMs: w.TurnLimit.Milliseconds(), LoggerLevel: environment.LogLevel, Input: input,
-		Paginate: w.Paginate(run.Provider),
+		Paginate: w.Paginate(run.Provider), EmptyPages: w.EmptyPages,
 		Values: script.Values{
 			ConnectionID: run.ConnectionKey, ProviderConfigKey: run.IntegrationKey, Provider: run.Provider, EnvironmentID: environment.ID, EnvironmentName: environment.Name,
 			AccountID: environment.AccountID, ActivityLogID: run.OperationID, ScriptType: scriptTypes[run.Kind].name, NangoConnectionID: run.ConnectionID,

@@ -40,20 +40,21 @@ type RunnerPool interface {
 
 // Options are the parts that a worker is made of.
 type Options struct {
-	Client    client.Client
-	Store     *storage.Store
-	Records   *storage.Records
-	Redis     *storage.Redis
-	Logs      *storage.Logs
-	Blob      *storage.Blob
-	Dispatch  *dispatch.Dispatcher
-	Host      script.Host
-	Runners   RunnerPool
-	Paginate  func(provider string) json.RawMessage // the provider's pagination defaults
-	Schedules *activities.Schedules
-	Reconcile *activities.Reconciler
-	Cleaner   *activities.Cleaner
-	Deploys   *activities.Deploys
+	Client     client.Client
+	Store      *storage.Store
+	Records    *storage.Records
+	Redis      *storage.Redis
+	Logs       *storage.Logs
+	Blob       *storage.Blob
+	Dispatch   *dispatch.Dispatcher
+	Host       script.Host
+	Runners    RunnerPool
+	Paginate   func(provider string) json.RawMessage // the provider's pagination defaults
+	EmptyPages int                                   // in a row that a script's cursor may lead through; 0: the default
+	Schedules  *activities.Schedules
+	Reconcile  *activities.Reconciler
+	Cleaner    *activities.Cleaner
+	Deploys    *activities.Deploys
 
 	Queues    []string       // kinds of queues; empty: all
 	Pools     []string       // worker pools

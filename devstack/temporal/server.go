@@ -30,6 +30,7 @@ type Options struct {
 	UIPort    int               // of the web UI; 0: no UI
 	UIPath    string            // path below which the UI is served, e.g. "/temporal"
 	Namespace string            // that the web UI shows first
+	Codec     string            // URL of the endpoint by which the web UI decodes payloads; empty: it doesn't
 	Notice    func(text string) // says what a person has to know, e.g. that a damaged state was moved aside; may be nil
 }
 
@@ -189,7 +190,8 @@ func (s *Server) startUI(o Options) error {
 	_ = l.Close()
 	s.ui = uiserver.NewServer(uioptions.WithConfigProvider(&uiconfig.Config{
 		Host: "127.0.0.1", Port: o.UIPort, TemporalGRPCAddress: s.address, EnableUI: true, PublicPath: o.UIPath, DefaultNamespace: o.Namespace,
-		CORS: uiconfig.CORS{CookieInsecure: true}, HideLogs: true, DisableNewsFetch: true,
+		Codec: uiconfig.Codec{Endpoint: o.Codec, IncludeCredentials: true},
+		CORS:  uiconfig.CORS{CookieInsecure: true}, HideLogs: true, DisableNewsFetch: true,
 		WorkflowResetDisabled: true, BatchActionsDisabled: true, StartWorkflowDisabled: true, WorkflowSignalDisabled: true, WorkflowUpdateDisabled: true,
 	}))
 	go func() { _ = s.ui.Start() }()

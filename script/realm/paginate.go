@@ -12,6 +12,13 @@ import (
 // maxEmptyPages is how many empty pages in a row a cursor may lead through; a provider that filters on its side has some.
 const maxEmptyPages = 25
 
+func (r *run) emptyPages() int {
+	if n := r.start.EmptyPages; n > 0 {
+		return n
+	}
+	return maxEmptyPages
+}
+
 // pager walks the pages of one nango.paginate call. Each page is an ordinary proxy call. What differs between the kinds
 // of pagination is behind pageKind.
 type pager struct {
@@ -237,7 +244,7 @@ func (p *pager) fetch(t *task, yield func(goja.Value), end func()) {
 			p.last, p.empty = page, 0
 			yield(page.items)
 		default:
-			if p.empty++; p.empty > maxEmptyPages {
+			if p.empty++; p.empty > p.r.emptyPages() {
 				t.fail(fmt.Sprintf("Pagination gave up at page %d: %d empty pages came in a row", p.page, p.empty))
 				return
 			}
