@@ -267,13 +267,20 @@ type syncStatus struct {
 
 func (p *platform) syncStatus(integration, connection, name string) syncStatus {
 	p.t.Helper()
+	syncs := p.syncs(integration, connection, name)
+	require.Len(p.t, syncs, 1)
+	return syncs[0]
+}
+
+// syncs are those of a connection with a name: one, or none while a deploy makes it.
+func (p *platform) syncs(integration, connection, name string) []syncStatus {
+	p.t.Helper()
 	var s struct {
 		Syncs []syncStatus `json:"syncs"`
 	}
 	q := url.Values{"syncs": {name}, "provider_config_key": {integration}, "connection_id": {connection}}
 	p.must(200, "GET", "/sync/status?"+q.Encode(), nil).json(p.t, &s)
-	require.Len(p.t, s.Syncs, 1)
-	return s.Syncs[0]
+	return s.Syncs
 }
 
 // synced waits until the sync has finished a run after the one that is known by its finishing time ("" for none).
@@ -281,7 +288,11 @@ func (p *platform) synced(integration, connection, name, after string) syncStatu
 	p.t.Helper()
 	var s syncStatus
 	p.eventually(2*time.Minute, fmt.Sprintf("a run of %s after %q ends", name, after), func() bool {
-		s = p.syncStatus(integration, connection, name)
+		found := p.syncs(integration, connection, name)
+		if len(found) == 0 {
+			return false
+		}
+		s = found[0]
 		return s.FinishedAt != "" && s.FinishedAt != after && s.Status != "RUNNING"
 	})
 	return s
