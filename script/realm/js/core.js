@@ -220,6 +220,14 @@
   // --- formatting for people: as en-US, in UTC -----------------------------------------------------------------------------
   hidden(Number.prototype, 'toLocaleString', function toLocaleString(locale, options) { return host.intl().number(+this, locale, options); });
   hidden(BigInt.prototype, 'toLocaleString', function toLocaleString(locale, options) { return host.intl().number(BigInt(this), locale, options); });
+  // Node names the zone in full.
+  for (const name of ['toString', 'toTimeString']) {
+    const native = Date.prototype[name];
+    hidden(Date.prototype, name, { [name]() {
+      const text = apply(native, this, []);
+      return text.endsWith('(UTC)') ? text.slice(0, -5) + '(Coordinated Universal Time)' : text;
+    } }[name]);
+  }
   for (const [name, kind] of [['toLocaleString', 'any'], ['toLocaleDateString', 'date'], ['toLocaleTimeString', 'time']]) {
     hidden(Date.prototype, name, { [name](locale, options) { return host.intl().date(this, kind, locale, options); } }[name]);
   }

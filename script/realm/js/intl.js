@@ -116,7 +116,7 @@
         if (o.second) time.push({ type: 'second', value: o.minute || o.second === '2-digit' ? two(second) : String(second) });
         time.forEach((p, i) => { if (i) parts.push(literal(':')); parts.push(p); });
         if (o.fractionalSecondDigits) parts.push(literal('.'), { type: 'fractionalSecond', value: String(milli).padStart(3, '0').slice(0, o.fractionalSecondDigits) });
-        if (half && o.hour) parts.push(literal('\u202f'), { type: 'dayPeriod', value: hour < 12 ? 'AM' : 'PM' });
+        if (half && o.hour) parts.push(literal(' '), { type: 'dayPeriod', value: hour < 12 ? 'AM' : 'PM' });
       }
       if (o.timeZoneName) {
         const named = o.timeZone === 'UTC' && o.timeZoneName === 'long' ? 'Coordinated Universal Time' : /^[A-Z]/.test(zone) ? zone : 'GMT' + (offset < 0 ? '-' : '+') + Math.abs(offset) / 60;
@@ -186,8 +186,13 @@
       return a.length < 3 ? a.join(` ${this.#word} `) : `${a.slice(0, -1).join(', ')}, ${this.#word} ${a.at(-1)}`;
     }
   }
+  const near = { year: ['last year', 'this year', 'next year'], quarter: ['last quarter', 'this quarter', 'next quarter'], month: ['last month', 'this month', 'next month'],
+    week: ['last week', 'this week', 'next week'], day: ['yesterday', 'today', 'tomorrow'], hour: [, 'this hour'], minute: [, 'this minute'], second: [, 'now'] };
   class RelativeTimeFormat {
+    constructor(locale, options) { this.numeric = options?.numeric ?? 'always'; }
     format(n, unit) {
+      const word = this.numeric === 'auto' && near[String(unit).replace(/s$/, '')]?.[n + 1];
+      if (word) return word;
       const size = Math.abs(n), name = String(unit).replace(/s$/, '') + (size === 1 ? '' : 's');
       return n < 0 || Object.is(n, -0) ? `${size} ${name} ago` : `in ${size} ${name}`;
     }
