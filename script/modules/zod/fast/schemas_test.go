@@ -275,12 +275,12 @@ func objectSchema(r *dice, depth int) schema {
 	return schema{text, func(r *rand.Rand) *value {
 		v := &value{object: true}
 		for i, name := range names {
-			if oneIn(r, 8) {
+			if oneIn(r, 20) {
 				continue
 			}
 			v.keys, v.kids = append(v.keys, name), append(v.kids, subs[i].valid(r))
 		}
-		if oneIn(r, 4) {
+		if oneIn(r, 8) {
 			v.keys, v.kids = append(v.keys, pick(r, fieldNames...)), append(v.kids, junk(r))
 		}
 		return v

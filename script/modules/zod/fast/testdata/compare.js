@@ -72,7 +72,7 @@
       log = [];
       const value = build(note);
       let write = brief;
-      if (i % 8 === 0) {
+      if (i % 16 === 0) {
         const known = knownOf(value);
         write = (x) => show(x, known);
       }
