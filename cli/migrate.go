@@ -91,7 +91,7 @@ func newMigrate() *cobra.Command {
 	cmd.AddCommand(
 		&cobra.Command{
 			Use: "status", Short: "List the migrations and whether each is applied", Args: cobra.NoArgs,
-			RunE: migrating(func(cmd *cobra.Command, conf *config.Loaded) error { return migrationStatus(cmd, conf) }),
+			RunE: migrating(migrationStatus),
 		},
 		&cobra.Command{
 			Use: "up", Short: "Apply what is missing", Args: cobra.NoArgs,
