@@ -88,7 +88,7 @@ func TestWhatTemporalLacksIsNamedAndSetUpMakesIt(t *testing.T) {
 
 	err = dispatch.Check(ctx, c, "mine")
 	require.ErrorIs(t, err, dispatch.ErrNotSetUp)
-	assert.ErrorContains(t, err, "no namespace mine; run causeway temporal setup")
+	require.ErrorContains(t, err, "no namespace mine; run causeway temporal setup")
 
 	_, err = c.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{Namespace: "mine", WorkflowExecutionRetentionPeriod: durationpb.New(72 * time.Hour)})
 	require.NoError(t, err)
