@@ -386,6 +386,8 @@ type Call struct {
 	Name string
 	Meta json.RawMessage
 	Body []byte
+	// Tape is what was recorded since the call before; nil: nothing, or the run is not recorded.
+	Tape *Tape
 }
 
 // Answer is a call's answer.

@@ -23,6 +23,9 @@ type Start struct {
 	// LoggerLevel is where the script's logger starts; the contract's default is warn.
 	LoggerLevel causeway.Level `json:"logger_level,omitempty"`
 	Input       []byte         `json:"-"` // JSON; nil: none
+	// Record asks for a tape of the run. Tape is one to follow.
+	Record bool  `json:"record,omitempty"`
+	Tape   *Tape `json:"tape,omitempty"`
 }
 
 // Values are the plain values of the nango object.
@@ -60,6 +63,8 @@ type Result struct {
 	// Crashed: the runner died under the run, which may be resumed if its kind allows that.
 	Crashed  bool  `json:"crashed,omitempty"`
 	EngineMs int64 `json:"engine_ms,omitempty"`
+	// Tape is the rest of a recorded run's tape, since its last call.
+	Tape *Tape `json:"tape,omitempty"`
 }
 
 // Reason says why a run is to be stopped.

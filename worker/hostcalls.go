@@ -101,7 +101,7 @@ func (x *execRun) serve(m frame.Message, c wire.Call) {
 	if x.stopped.Load() && !late {
 		err = &script.CallError{Code: causeway.CodeScriptAborted, Message: "the run is being stopped"}
 	} else {
-		answer, err = x.handle(ctx, script.Call{Seq: m.Call, Name: c.Name, Meta: c.Request, Body: m.Body})
+		answer, err = x.handle(ctx, script.Call{Seq: m.Call, Name: c.Name, Meta: c.Request, Body: m.Body, Tape: c.Tape})
 	}
 	if err != nil && x.stopped.Load() && !late { // whatever the host made of its context's end
 		err = &script.CallError{Code: causeway.CodeScriptAborted, Message: "the run is being stopped"}

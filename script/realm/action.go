@@ -82,7 +82,7 @@ func (a *actionMethods) connection(t *task, q script.ConnectionRequest, next fun
 		}
 		next(o)
 	}
-	if m, ok := r.memo.connections[key]; ok && !forced && time.Since(m.at) < connectionMemo {
+	if m, ok := r.memo.connections[key]; ok && !forced && r.tape.now().Sub(m.at) < connectionMemo {
 		use(m.body)
 		return
 	}
@@ -91,7 +91,7 @@ func (a *actionMethods) connection(t *task, q script.ConnectionRequest, next fun
 			r.memo.connections = map[string]remembered{}
 		}
 		if !q.RefreshToken { // the next caller may not have asked for that token
-			r.memo.connections[key] = remembered{answer.Body, time.Now()}
+			r.memo.connections[key] = remembered{answer.Body, r.tape.now()}
 		}
 		use(answer.Body)
 	})
@@ -156,7 +156,7 @@ func (a *actionMethods) integration(t *task, include []string, next func(*goja.O
 		}
 		next(o)
 	}
-	if m, ok := r.memo.integrations[key]; ok && time.Since(m.at) < integrationMemo {
+	if m, ok := r.memo.integrations[key]; ok && r.tape.now().Sub(m.at) < integrationMemo {
 		use(m.body)
 		return
 	}
@@ -164,7 +164,7 @@ func (a *actionMethods) integration(t *task, include []string, next func(*goja.O
 		if r.memo.integrations == nil {
 			r.memo.integrations = map[string]remembered{}
 		}
-		r.memo.integrations[key] = remembered{answer.Body, time.Now()}
+		r.memo.integrations[key] = remembered{answer.Body, r.tape.now()}
 		use(answer.Body)
 	})
 }

@@ -23,6 +23,9 @@ type calls struct {
 	flying  int
 	writes  int // of the open calls, how many change something
 	seq     uint32
+	issued  map[uint32]struct{} // without an answer delivered so far
+	held    map[uint32]answered // answers that wait for their turn, while a tape says whose it is
+	tape    *tape
 	made    map[string]int
 	refused int
 }
@@ -44,11 +47,12 @@ type answered struct {
 // maxRefused is how many calls over a limit a run may make before it is ended.
 const maxRefused = 20
 
-func newCalls(ctx context.Context, caller Caller) *calls {
+func newCalls(ctx context.Context, caller Caller, t *tape) *calls {
 	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	return &calls{
 		ctx: ctx, late: late, cancel: cancel, caller: caller, made: map[string]int{},
 		answers: make(chan answered, script.InFlight), // never blocks a caller's goroutine
+		issued:  map[uint32]struct{}{}, held: map[uint32]answered{}, tape: t,
 	}
 }
 
@@ -87,7 +91,8 @@ func (c *calls) send(
 	if spec.AfterAbort {
 		ctx = c.late
 	}
-	p := &pending{ctx: ctx, spec: spec, call: script.Call{Seq: c.seq, Name: name, Meta: meta, Body: body}, done: done}
+	p := &pending{ctx: ctx, spec: spec, call: script.Call{Seq: c.seq, Name: name, Meta: meta, Body: body, Tape: c.tape.take()}, done: done}
+	c.issued[c.seq] = struct{}{}
 	if spec.Effect == script.Write {
 		c.writes++
 	}
@@ -114,11 +119,13 @@ func (c *calls) fly(p *pending) {
 // deliver hands an answer to whoever waits for it, and lets the next call go.
 func (c *calls) deliver(a answered) error {
 	c.drop(a)
+	c.tape.delivered(script.DeliveredAnswer, int64(a.call.Seq))
 	return a.done(a.answer, a.err)
 }
 
 // drop takes an answer off the books without telling the script.
 func (c *calls) drop(a answered) {
+	delete(c.issued, a.call.Seq)
 	c.flying--
 	if a.spec.Effect == script.Write {
 		c.writes--

@@ -1,7 +1,6 @@
 package realm
 
 import (
-	"time"
 
 	"github.com/dop251/goja"
 
@@ -112,7 +111,7 @@ func (a *actionMethods) afterSave(t *task, interrupt bool) {
 	switch {
 	case r.stopped() != nil:
 		t.abort()
-	case interrupt || !r.softAt.IsZero() && time.Now().After(r.softAt):
+	case interrupt || !r.softAt.IsZero() && r.tape.now().After(r.softAt):
 		r.interrupted = true
 		e := r.newError("The run passed its soft time limit", t.stack)
 		_ = e.Set("name", "ExecutionInterruptedError")

@@ -30,17 +30,18 @@ const (
 type logger struct {
 	level   causeway.Level
 	caller  Caller
+	tape    *tape
 	tokens  float64
 	at      time.Time
 	size    int
 	dropped int
 }
 
-func newLogger(level causeway.Level, caller Caller) *logger {
+func newLogger(level causeway.Level, caller Caller, t *tape) *logger {
 	if level == "" {
 		level = causeway.LevelWarn
 	}
-	return &logger{level: level, caller: caller, tokens: logBurst, at: time.Now()}
+	return &logger{level: level, caller: caller, tape: t, tokens: logBurst, at: t.now()}
 }
 
 // write sends a line of the script, if its level is high enough. meta is JSON or nil.
@@ -48,7 +49,7 @@ func (l *logger) write(level causeway.Level, message string, meta json.RawMessag
 	if l.level == causeway.LevelOff || !level.AtLeast(l.level) {
 		return
 	}
-	now := time.Now()
+	now := l.tape.now()
 	l.tokens = min(logBurst, l.tokens+now.Sub(l.at).Seconds()*logRate)
 	l.at = now
 	if l.tokens < 1 || l.size > maxLogSize {
@@ -68,7 +69,7 @@ func (l *logger) send(level causeway.Level, platform bool, message string, meta 
 		l.dropped = 0
 		l.send(causeway.LevelWarn, true, fmt.Sprintf("%d log lines were dropped: the script writes more than a run may", n), nil)
 	}
-	note, err := json.Marshal(script.LogNote{Level: level, Time: time.Now().UnixMilli(), Platform: platform})
+	note, err := json.Marshal(script.LogNote{Level: level, Time: l.tape.now().UnixMilli(), Platform: platform})
 	if err != nil {
 		return // it is three plain fields
 	}

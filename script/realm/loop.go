@@ -71,18 +71,22 @@ func (l *loop) due() <-chan time.Time {
 	return l.alarm.C
 }
 
-// fire calls the next timer. Promise jobs run before the one after it, as they do in Node.
-func (l *loop) fire() error {
+// first is the timer that is due, 0 if none is.
+func (l *loop) first() int64 {
 	if len(l.timers) == 0 || l.now().Before(l.timers[0].at) {
-		return nil
+		return 0
 	}
-	t := l.timers[0]
+	return l.timers[0].id
+}
+
+// fire calls a timer. Promise jobs run before the one after it, as they do in Node.
+func (l *loop) fire(id int64) error {
+	t := l.live[id]
 	if t.every > 0 {
 		t.at = l.now().Add(t.every)
-		heap.Fix(&l.timers, 0)
+		heap.Fix(&l.timers, t.index)
 	} else {
-		heap.Pop(&l.timers)
-		delete(l.live, t.id)
+		l.clear(id)
 	}
 	_, err := t.fn(goja.Undefined())
 	return err

@@ -29,6 +29,7 @@ type run struct {
 	vm     *goja.Runtime
 	env    *modules.Env
 	loop   *loop
+	tape   *tape
 	guard  *guard
 	calls  *calls
 	nango  *nango
@@ -70,11 +71,15 @@ func newRun(ctx context.Context, e *Engine, start script.Start, caller Caller) *
 		platform: map[*goja.Object]bool{},
 	}
 	r.loop = newLoop()
+	r.tape = newTape(start)
+	if !r.tape.plain() {
+		vm.SetTimeSource(r.tape.now)
+	}
 	r.guard = newGuard(vm, turnLimit(start))
-	r.calls = newCalls(ctx, caller)
-	r.log = newLogger(start.LoggerLevel, caller)
+	r.calls = newCalls(ctx, caller, r.tape)
+	r.log = newLogger(start.LoggerLevel, caller, r.tape)
 	if start.SoftMs > 0 {
-		r.softAt = time.Now().Add(time.Duration(start.SoftMs) * time.Millisecond)
+		r.softAt = r.tape.now().Add(time.Duration(start.SoftMs) * time.Millisecond)
 	}
 	r.nango = newNango(r)
 	random := rand.NewChaCha8(start.Seed)
@@ -111,7 +116,7 @@ func (r *run) execute(p *Program) (result script.Result) {
 			result = r.defect(x)
 		}
 		r.log.flush()
-		result.EngineMs = r.guard.spent().Milliseconds()
+		result.EngineMs, result.Tape = r.guard.spent().Milliseconds(), r.tape.take()
 	}()
 	r.file = p.name + ".cjs"
 	stop := r.watchAbort()
@@ -153,6 +158,17 @@ func (r *run) turn() error {
 		if r.idle() {
 			return errNeverSettles
 		}
+		if d, ok := r.tape.next(); ok {
+			if err := r.follow(d); err != nil {
+				return err
+			}
+			continue
+		}
+		if some, err := r.catchUp(); err != nil {
+			return err
+		} else if some {
+			continue
+		}
 		select {
 		case <-progress.C:
 			r.calls.progress(r.guard.spent(), r.guard.turns())
@@ -164,16 +180,19 @@ func (r *run) turn() error {
 				return err
 			}
 		case <-r.loop.due():
-			if err := r.enter(r.fireTimer); err != nil {
-				return err
+			if id := r.loop.first(); id != 0 {
+				if err := r.enter(func() error { return r.fireTimer(id) }); err != nil {
+					return err
+				}
 			}
 		}
 	}
 }
 
-// fireTimer calls the next timer. What it throws belongs to no promise: it is logged, and the run goes on.
-func (r *run) fireTimer() error {
-	err := r.loop.fire()
+// fireTimer calls a timer. What it throws belongs to no promise: it is logged, and the run goes on.
+func (r *run) fireTimer(id int64) error {
+	r.tape.delivered(script.DeliveredTimer, id)
+	err := r.loop.fire(id)
 	var thrown *goja.Exception
 	if !errors.As(err, &thrown) {
 		return err
@@ -251,8 +270,17 @@ func abortOf(ctx context.Context) *script.AbortError {
 
 // stopped returns the abort that a method has to throw, or nil.
 func (r *run) stopped() *script.AbortError {
-	if r.abort == nil {
+	if r.abort != nil {
+		return r.abort
+	}
+	if d, ok := r.tape.next(); ok && d.Kind == script.DeliveredAbort && int64(r.calls.seq) >= d.ID {
+		r.tape.in.Next()
+		r.abort = &script.AbortError{Reason: script.ReasonCancelled}
+	} else {
 		r.abort = abortOf(r.calls.ctx)
+	}
+	if r.abort != nil {
+		r.tape.delivered(script.DeliveredAbort, int64(r.calls.seq))
 	}
 	return r.abort
 }

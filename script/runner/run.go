@@ -80,7 +80,7 @@ func (r *run) answer(m frame.Message) error {
 
 // Call makes a host call. One that is given up keeps its number until its answer comes.
 func (r *run) Call(ctx context.Context, call script.Call) (script.Answer, error) {
-	meta, err := json.Marshal(wire.Call{Name: call.Name, Request: call.Meta})
+	meta, err := json.Marshal(wire.Call{Name: call.Name, Request: call.Meta, Tape: call.Tape})
 	if err != nil {
 		return script.Answer{}, &script.CallError{Code: "script_call_invalid", Message: call.Name + ": the request can't be written", Cause: err}
 	}

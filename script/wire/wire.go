@@ -95,6 +95,7 @@ func DecodeStart(m frame.Message) (script.Start, error) {
 type Call struct {
 	Name    string          `json:"name"`
 	Request json.RawMessage `json:"request,omitempty"`
+	Tape    *script.Tape    `json:"tape,omitempty"`
 }
 
 // Answer is the structured part of an answer that is no failure; that of a failure is a script.CallError.
