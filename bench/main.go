@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -36,6 +38,7 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&b.length, "length", 10*time.Second, "length of one timed pass")
 	flag.IntVar(&b.total, "records", 100_000, "records of the bulk sync")
 	flag.IntVar(&b.fleet, "fleet", 200, "scheduled syncs, every 30 s each")
+	only := flag.String("only", "", "measure these parts alone: names separated by commas (proxy, connections, actions, sync, records, schedule)")
 	flag.Parse()
 
 	var err error
@@ -57,6 +60,9 @@ func run(ctx context.Context) error {
 		{"set up", b.setUp}, {"memory", b.idle}, {"proxy", b.proxy}, {"connections", b.connections},
 		{"actions", b.actions}, {"sync", b.sync}, {"records", b.records}, {"schedule", b.schedule},
 	} {
+		if *only != "" && part.name != "set up" && !slices.Contains(strings.Split(*only, ","), part.name) {
+			continue
+		}
 		fmt.Fprintln(os.Stderr, "measuring:", part.name)
 		if err := part.measure(ctx); err != nil {
 			return fmt.Errorf("%s: %w", part.name, err)
