@@ -55,6 +55,8 @@ type Run struct {
 	Models        []string        // declared models, base names
 	CheckpointKey string          // base key, without the children of delete tracking
 	Definition    json.RawMessage // of the version that runs
+	// Record, if set, is told every call when it has been answered, from several goroutines at once.
+	Record func(call Call, answer Answer, failed error)
 
 	calls       [32]atomic.Int64 // calls made, by line of Calls
 	checkpoints checkpoints
@@ -63,6 +65,14 @@ type Run struct {
 // Handle answers one host call: it checks the name, the flavour, sizes, the run's quota and the request, and calls the
 // host. A failure is always a *CallError.
 func Handle(ctx context.Context, host Host, run *Run, call Call) (Answer, error) {
+	answer, err := handleCall(ctx, host, run, call)
+	if run.Record != nil {
+		run.Record(call, answer, err)
+	}
+	return answer, err
+}
+
+func handleCall(ctx context.Context, host Host, run *Run, call Call) (Answer, error) {
 	spec := SpecOf(call.Name)
 	if spec == nil {
 		return Answer{}, &CallError{Code: "script_unknown_call", Message: fmt.Sprintf("there is no host call %.40q", call.Name)}

@@ -1,0 +1,98 @@
+package journal
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/causeway-dev/causeway/script"
+)
+
+// minSecret is the length from which a value is taken for a secret; shorter ones would be found everywhere.
+const minSecret = 6
+
+// secrets are the values that a run was given and that no journal may hold.
+type secrets struct {
+	pairs    []string // value, placeholder
+	known    map[string]bool
+	replacer *strings.Replacer
+}
+
+func (s *secrets) any() bool { return len(s.pairs) > 0 }
+
+// learn takes the secrets out of an answer: the credentials of a connection or an integration, and variables.
+func (s *secrets) learn(name string, body []byte) {
+	before := len(s.pairs)
+	switch name {
+	case script.CallConnectionGet, script.CallIntegrationGet:
+		var holder struct {
+			Credentials   any    `json:"credentials"`
+			WebhookSecret string `json:"webhook_secret"`
+		}
+		if json.Unmarshal(body, &holder) == nil {
+			s.collect("credentials", holder.Credentials)
+			s.collect("webhook_secret", holder.WebhookSecret)
+		}
+	case script.CallVariables:
+		var variables []struct {
+			Name  string `json:"name"`
+			Value string `json:"value"`
+		}
+		if json.Unmarshal(body, &variables) == nil {
+			for _, v := range variables {
+				s.collect("variable."+v.Name, v.Value)
+			}
+		}
+	default:
+		return
+	}
+	if len(s.pairs) > before {
+		s.replacer = strings.NewReplacer(s.pairs...)
+	}
+}
+
+// plainly are members of credentials that are no secrets.
+var plainly = []string{"type", "expires_at", "expiresAt", "token_type", "scope"}
+
+func (s *secrets) collect(path string, v any) {
+	switch v := v.(type) {
+	case string:
+		s.add(path, v)
+	case map[string]any:
+		for key, member := range v {
+			if !slices.Contains(plainly, key) {
+				s.collect(path+"."+key, member)
+			}
+		}
+	case []any:
+		for i, member := range v {
+			s.collect(fmt.Sprintf("%s.%d", path, i), member)
+		}
+	}
+}
+
+func (s *secrets) add(path, value string) {
+	if len(value) < minSecret || s.known[value] {
+		return
+	}
+	if s.known == nil {
+		s.known = map[string]bool{}
+	}
+	s.known[value] = true
+	placeholder := "{" + path + "}"
+	s.pairs = append(s.pairs, value, placeholder)
+	if quoted, err := json.Marshal(value); err == nil { // as it stands in JSON
+		if inner := string(quoted[1 : len(quoted)-1]); inner != value {
+			s.pairs = append(s.pairs, inner, placeholder)
+		}
+	}
+}
+
+// hide replaces every secret.
+func (s *secrets) hide(b []byte) []byte {
+	if s.replacer == nil || len(b) == 0 {
+		return b
+	}
+	return []byte(s.replacer.Replace(string(b)))
+}
