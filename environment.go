@@ -29,6 +29,31 @@ type EnvironmentSettings struct {
 	ScriptCredentials string `json:"scripts.credentials,omitempty"`
 	// Pool names the worker pool; empty: "default".
 	Pool string `json:"pool,omitempty"`
+	// Journal says which runs keep a journal; empty: the platform's default. Journals say it for functions, by JournalKey.
+	Journal  string            `json:"scripts.journal,omitempty"`
+	Journals map[string]string `json:"scripts.journals,omitempty"`
+}
+
+// Which runs keep a journal of their host calls.
+const (
+	JournalOff      = "off"
+	JournalFailures = "failures"
+	JournalAll      = "all"
+)
+
+// JournalKey names a function in the settings of journals.
+func JournalKey(integration string, kind FunctionKind, name string) string {
+	return integration + "/" + string(kind) + "/" + name
+}
+
+// JournalMode is which runs of a function keep a journal.
+func (s EnvironmentSettings) JournalMode(function, byDefault string) string {
+	for _, mode := range []string{s.Journals[function], s.Journal, byDefault} {
+		if mode != "" {
+			return mode
+		}
+	}
+	return JournalOff
 }
 
 // Variable is a value that scripts and holders of the scope environment:variables:read may read.

@@ -67,6 +67,10 @@ func (s *Server) routes() []route {
 
 		{post, "/sync/deploy/confirmation", one("environment:deploy"), false, true, s.planDeploy},
 		{post, "/sync/deploy", one("environment:deploy"), false, true, s.deploy},
+		{get, "/scripts/journal", one("environment:integrations:list_functions"), false, true, s.getJournalSettings},
+		{put, "/scripts/journal", one("environment:deploy"), false, true, s.setJournalSettings},
+		{get, "/runs/:id/journal", one("environment:journals:read"), false, true, s.getJournal},
+		{get, "/runs/:id/program", one("environment:journals:read"), false, true, s.getJournalProgram},
 		{get, "/scripts/config", one("environment:integrations:list_functions"), false, true, s.scriptsConfig},
 
 		{post, "/action/trigger", one("environment:actions:execute"), false, true, s.triggerAction},

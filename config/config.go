@@ -111,6 +111,9 @@ type Config struct {
 	} `yaml:"runners"`
 	Scripts struct {
 		TurnLimit time.Duration `yaml:"turn_limit" default:"60s" doc:"one uninterrupted stretch of script"`
+		Journal   string        `yaml:"journal" default:"off" doc:"which runs keep a journal of their host calls, where an environment or a function doesn't say it" enum:"off,failures,all"`
+		// JournalRetention counts from the day of the run.
+		JournalRetention time.Duration `yaml:"journal_retention" default:"168h" doc:"how long journals are kept"`
 	} `yaml:"scripts"`
 	Catalog struct {
 		Files   []string      `yaml:"files" doc:"provider catalogs laid over the built-in one: files, or folders of them"`

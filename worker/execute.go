@@ -75,8 +75,13 @@ func (w *Worker) prepareAndRun(ctx context.Context, ex *execution) (run *script.
 	if err != nil {
 		return run, &opened, failed(err)
 	}
-	result := w.script(ctx, ex, start, version, run)
-	return run, &opened, w.outcome(ex, run, result)
+	if ex.journal.mode, err = w.journalMode(ctx, run); err != nil {
+		return run, &opened, failed(err)
+	}
+	start.Record = ex.journal.mode != causeway.JournalOff
+	out = w.outcome(ex, run, w.script(ctx, ex, start, version, run))
+	w.keepJournal(ctx, ex, out)
+	return run, &opened, out
 }
 
 // load reads the run, its version and its environment.
@@ -191,6 +196,7 @@ func (w *Worker) script(ctx context.Context, ex *execution, start script.Start, 
 	program := func() ([]byte, error) { return w.Blob.Get(context.WithoutCancel(ctx), lowered) }
 	host := newPlaced(w.Host, start.Script+".cjs", func() *sourcemap.Map { return w.maps.load(ctx, sourceMap) })
 	result := w.attempts(ctx, ex, start, program, run, host)
+	ex.journal.result = result
 	host.finish(&result)
 	return result
 }
@@ -198,6 +204,7 @@ func (w *Worker) script(ctx context.Context, ex *execution, start script.Start, 
 // attempts runs the script. A sync whose runner dies is begun again from its checkpoint, in another runner.
 func (w *Worker) attempts(ctx context.Context, ex *execution, start script.Start, program func() ([]byte, error), run *script.Run, host script.Host) script.Result {
 	for crashes := 0; ; {
+		w.record(ex, start, run)
 		result := ex.slot.Run(ctx, start, program, run, host)
 		if !result.Crashed || run.Kind != causeway.RunSync || ctx.Err() != nil {
 			return result

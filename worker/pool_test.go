@@ -56,28 +56,28 @@ func built(t *testing.T, name string) string {
 	return filepath.Join(programsDir, name)
 }
 
-// journal is a process log that a test can read.
-type journal struct {
+// processLog is a process log that a test can read.
+type processLog struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (j *journal) Write(b []byte) (int, error) {
+func (j *processLog) Write(b []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.b.Write(b)
 }
 
-func (j *journal) String() string {
+func (j *processLog) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.b.String()
 }
 
 // pools are pools of runners whose engine is that of testdata/runner.
-func pools(t *testing.T, o PoolOptions) (*Pools, *journal) {
+func pools(t *testing.T, o PoolOptions) (*Pools, *processLog) {
 	t.Helper()
-	log := &journal{}
+	log := &processLog{}
 	o.Logger = slog.New(slog.NewTextHandler(log, nil))
 	if o.Executable == "" {
 		o.Executable = built(t, "fake")

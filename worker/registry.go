@@ -190,6 +190,7 @@ type execution struct {
 	cancel  context.CancelCauseFunc
 	done    chan struct{}
 	report  activities.Report
+	journal recording
 
 	mu     sync.Mutex
 	reason script.Reason // why it was aborted; empty: it wasn't

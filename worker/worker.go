@@ -62,6 +62,7 @@ type Options struct {
 	Lease     time.Duration
 	Drain     time.Duration
 	TurnLimit time.Duration
+	Journal   string // which runs keep one, unless their environment or function says it; empty: none
 	Version   string
 	Logger    *slog.Logger
 }

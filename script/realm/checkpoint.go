@@ -1,7 +1,6 @@
 package realm
 
 import (
-
 	"github.com/dop251/goja"
 
 	causeway "github.com/causeway-dev/causeway"
