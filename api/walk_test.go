@@ -55,6 +55,10 @@ var attacks = map[string]attack{
 	"PATCH /connection/:connectionId/metadata":          {path: "/connection/their-connection/metadata?provider_config_key=theirs", body: `{"mine":6}`},
 	"POST /sync/deploy/confirmation":                    {path: "/sync/deploy/confirmation", body: deployOfTheirs, harmless: true},
 	"POST /sync/deploy":                                 {path: "/sync/deploy", body: deployOfTheirs, harmless: true},
+	"PUT /scripts/journal":                              {path: "/scripts/journal", body: `{"mode":"all","type":"sync","name":"items","provider_config_key":"theirs"}`, harmless: true},
+	"GET /scripts/journal":                              {path: "/scripts/journal", harmless: true},
+	"GET /runs/:id/journal":                             {path: "/runs/{run}/journal"},
+	"GET /runs/:id/program":                             {path: "/runs/{run}/program"},
 	"POST /action/trigger":                              {path: "/action/trigger", body: `{"action_name":"act"}`, harmless: true},
 	"GET /action/:id":                                   {path: "/action/{run}"},
 	"POST /sync/trigger":                                {path: "/sync/trigger", body: `{"syncs":["items"],"provider_config_key":"theirs","connection_id":"their-connection"}`},
@@ -127,6 +131,7 @@ func newWalk(t *testing.T) *walk {
 	w.records = storagetest.OpenRecords(t, p.pool.Config().ConnString(), p.store.Keys())
 	w.server = api.New(api.Deps{Store: p.store, Records: w.records, Logs: p.logs, Blob: blob, Dispatch: p.engine, Catalog: catalog, PublicURL: "http://causeway.test"})
 	w.p.handler = w.server.Handler()
+	w.keepJournals(blob)
 
 	rows, err := p.pool.Query(ctx, `select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'environment_id'
  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition order by 1`)
@@ -199,6 +204,19 @@ func (w *walk) endAction(connectionID int64) {
 	p.engine.outcome = causeway.Outcome{State: causeway.RunSucceeded, Output: json.RawMessage(`"` + marker + `"`)}
 	require.NoError(w.t, p.engine.run(ctx, created.Ref))
 	w.ids["run"] = created.Ref.RunUID.String()
+	p.exec(`update run_history set journal_ref = 'journal/theirs' where environment_id = $1`, p.other.ID)
+}
+
+// keepJournals puts in the blob store what the journals of their runs name.
+func (w *walk) keepJournals(blob *storage.Blob) {
+	w.t.Helper()
+	var bundle string
+	require.NoError(w.t, w.p.pool.QueryRow(w.t.Context(), `select v.bundle_key from function f join function_version v on v.id = f.active_version_id
+ where f.environment_id = $1 and f.id = $2`, w.p.other.ID, w.p.other.ActionFunctionID).Scan(&bundle))
+	program, _ := storage.LoweredKey(bundle)
+	for _, key := range []string{"journal/theirs", program} {
+		require.NoError(w.t, blob.Put(w.t.Context(), key, []byte(marker)))
+	}
 }
 
 func (w *walk) table() []api.Route { return w.server.Table() }

@@ -60,7 +60,7 @@ func New() *cobra.Command {
 		}
 	}
 	add("project", newInit(), newDeploy(), newCompile(), newTest(), newDryRun())
-	add("use", newIntegrations(), newConnections(), newRun(), newLogs())
+	add("use", newIntegrations(), newConnections(), newRun(), newLogs(), newJournal(), newReplay())
 	add("run", newDev(), newServer(), newWorker(), newMigrate(), newTemporal(), newTemporalLink(), newAccount(), newDoctor(), newConfig(), newVersion())
 	root.AddCommand(newRunner(), newInternal())
 	return root

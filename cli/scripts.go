@@ -60,7 +60,7 @@ func (p *platform) upWorker(ctx context.Context) error {
 			Deploys: &activities.Deploys{
 				Store: p.store, Bundles: p.blob, Compiler: pools, Dispatch: p.dispatch, Stop: p.dispatch.Stop, Notify: p.dispatch.Ended, Logger: p.log,
 			},
-			Queues: w.Queues, Pools: w.Pools, Lease: w.Lease, Drain: w.Drain, TurnLimit: p.conf.Scripts.TurnLimit, Version: build, Logger: p.log,
+			Queues: w.Queues, Pools: w.Pools, Lease: w.Lease, Drain: w.Drain, TurnLimit: p.conf.Scripts.TurnLimit, Journal: p.conf.Scripts.Journal, Version: build, Logger: p.log,
 			Slots: map[string]int{
 				string(causeway.RunSync): w.Slots.Sync, string(causeway.RunAction): w.Slots.Action,
 				string(causeway.RunWebhook): w.Slots.Webhook, string(causeway.RunEvent): w.Slots.Event,
@@ -82,6 +82,9 @@ func (p *platform) cleanParts() []activities.CleanPart {
 		}},
 		{Name: "partitions of the control plane", Do: func(ctx context.Context) error {
 			return p.store.MaintainPartitions(ctx, p.conf.Logs.Retention)
+		}},
+		{Name: "journals", Do: func(ctx context.Context) error {
+			return p.blob.DropJournals(ctx, time.Now().Add(-p.conf.Scripts.JournalRetention))
 		}},
 		{Name: "idempotency keys", Do: func(ctx context.Context) error { return untilFew(ctx, batch, p.store.PruneRunKeys) }},
 	}

@@ -21,19 +21,21 @@ type runs struct {
 	t    *testing.T
 	env  storagetest.Environment
 	pool *pgxpool.Pool
+	blob *storage.Blob
 }
 
 func newRuns(t *testing.T) *runs {
 	t.Helper()
 	url := storagetest.URL(t)
 	pool := storagetest.Pool(t, url)
-	r := &runs{storagetest.Open(t, url), t, storagetest.Seed(t, pool, "acme"), pool}
+	r := &runs{Store: storagetest.Open(t, url), t: t, env: storagetest.Seed(t, pool, "acme"), pool: pool}
 	blobURL, err := storage.FileURL(t.TempDir())
 	require.NoError(t, err)
 	blob, err := storage.OpenBlob(t.Context(), blobURL, r.Keys())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = blob.Close() })
 	r.UseBlob(blob)
+	r.blob = blob
 	r.worker("w1")
 	return r
 }
