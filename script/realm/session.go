@@ -190,7 +190,11 @@ func (x *session) step() error {
 	if !x.latest.IsZero() && x.now().After(x.latest) {
 		return x.interrupted("time_limit")
 	}
-	err := x.enter(x.loop.fire)
+	id := x.loop.first()
+	if id == 0 {
+		return nil
+	}
+	err := x.enter(func() error { return x.loop.fire(id) })
 	var thrown *goja.Exception
 	if errors.As(err, &thrown) {
 		return x.enter(func() error {
