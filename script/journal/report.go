@@ -37,8 +37,9 @@ func (p *Replayer) Report(result script.Result) *Report {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := &Report{Unknown: p.unknown, Alike: p.alike, Calls: len(p.made), Lines: len(p.logs), Cut: p.journal.End.Cut}
+	heard := p.journal.heard()
 	for _, c := range p.journal.Calls {
-		if !p.used[c.Seq] {
+		if !p.used[c.Seq] && heard[c.Seq] {
 			r.Missing = append(r.Missing, c)
 		}
 	}
@@ -56,6 +57,24 @@ func (p *Replayer) Report(result script.Result) *Report {
 		r.OldOutcome, r.NewOutcome = was, is
 	}
 	return r
+}
+
+// heard are the calls whose answers reached the script, and those that were completed without it. One that was still open when the run
+// ended may be open in a replay too, and not have been asked for when that ends.
+func (j *Journal) heard() map[uint32]bool {
+	heard := map[uint32]bool{}
+	for _, c := range j.Calls {
+		spec := script.SpecOf(c.Name)
+		heard[c.Seq] = spec != nil && spec.Effect == script.Write || j.End.Tape.Cut
+	}
+	tape := j.End.Tape.Reader()
+	for d, ok := tape.Peek(); ok; d, ok = tape.Peek() {
+		if d.Kind == script.DeliveredAnswer {
+			heard[uint32(d.ID)] = true //nolint:gosec // it was written from one
+		}
+		tape.Next()
+	}
+	return heard
 }
 
 func lines(logs []Call) []string {
