@@ -75,9 +75,6 @@ func (w *Worker) prepareAndRun(ctx context.Context, ex *execution) (run *script.
 	if err != nil {
 		return run, &opened, failed(err)
 	}
-	if ex.journal.mode, err = w.journalMode(ctx, run); err != nil {
-		return run, &opened, failed(err)
-	}
 	start.Record = ex.journal.mode != causeway.JournalOff
 	out = w.outcome(ex, run, w.script(ctx, ex, start, version, run))
 	w.keepJournal(ctx, ex, out)
@@ -104,6 +101,7 @@ func (w *Worker) load(ctx context.Context, ex *execution) (*script.Run, *causewa
 	if err != nil {
 		return nil, nil, err
 	}
+	ex.journal.mode = w.journalMode(environment, row)
 	kind := scriptTypes[row.Kind]
 	return &script.Run{
 		Run: *row, Flavour: kind.flavour, LogLevel: environment.LogLevel, Models: version.Definition.Models, Definition: definition,

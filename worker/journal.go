@@ -15,14 +15,12 @@ type recording struct {
 	result   script.Result     // as the script's engine gave it
 }
 
-// journalMode says which of the function's runs keep a journal.
-func (w *Worker) journalMode(ctx context.Context, run *script.Run) (string, error) {
-	environment, err := w.Store.Environment(ctx, run.EnvironmentID)
-	if err != nil {
-		return "", err
-	}
-	key := causeway.JournalKey(run.IntegrationKey, causeway.FunctionKind(scriptTypes[run.Kind].name), run.FunctionName)
-	return environment.Settings.JournalMode(key, w.Journal), nil
+// journalMode says which of the function's runs keep a journal. Webhooks run a sync's function.
+func (w *Worker) journalMode(environment *causeway.Environment, run *causeway.Run) string {
+	kind := map[causeway.RunKind]causeway.FunctionKind{
+		causeway.RunSync: causeway.KindSync, causeway.RunWebhook: causeway.KindSync, causeway.RunAction: causeway.KindAction, causeway.RunEvent: causeway.KindOnEvent,
+	}[run.Kind]
+	return environment.Settings.JournalMode(causeway.JournalKey(run.IntegrationKey, kind, run.FunctionName), w.Journal)
 }
 
 // record begins the journal of a try, if the run is to be recorded. A run whose journal can't be begun runs without one.

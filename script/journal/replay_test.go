@@ -159,12 +159,13 @@ func TestAChangedScriptIsToldWhereItLeavesTheJournal(t *testing.T) {
 func TestAJournalHoldsNoCredentials(t *testing.T) {
 	e := engine(t)
 	const secret, variable = `t0p"secret`, "hunter22"
+	const longer = variable + "and more"
 	o := &outside{answer: func(call script.Call) (script.Answer, error) {
 		switch call.Name {
 		case script.CallConnectionGet:
 			return script.Answer{Body: []byte(`{"id":1,"connection_id":"c","credentials":{"type":"API_KEY","apiKey":` + strconvQuote(secret) + `}}`)}, nil
 		case script.CallVariables:
-			return script.Answer{Body: []byte(`[{"name":"PW","value":"` + variable + `"}]`)}, nil
+			return script.Answer{Body: []byte(`[{"name":"PW","value":"` + variable + `"},{"name":"LONG","value":"` + longer + `"}]`)}, nil
 		default:
 			return script.Answer{Meta: json.RawMessage(`{"status":200,"headers":[]}`), Body: []byte(`{}`)}, nil
 		}
@@ -174,7 +175,7 @@ func TestAJournalHoldsNoCredentials(t *testing.T) {
 		const [v] = await nango.getEnvironmentVariables();
 		await nango.post({ endpoint: '/login', data: { key: c.credentials.apiKey }, headers: { 'x-pw': v.value } });
 		await nango.get({ endpoint: '/me', headers: { authorization: 'Basic ' + btoa(v.value + ':') } });
-		await nango.log('key is ' + c.credentials.apiKey);
+		await nango.log('key is ' + c.credentials.apiKey + (await nango.getEnvironmentVariables())[1].value);
 		return [c.credentials.apiKey, v.value];
 	} };`
 	result, j := record(t, e, text, o)
@@ -183,7 +184,8 @@ func TestAJournalHoldsNoCredentials(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(whole), "secret")
 	assert.NotContains(t, strings.ReplaceAll(string(whole), "v.value", ""), variable)
-	assert.Contains(t, string(whole), "{credentials.apiKey}")
+	assert.Contains(t, string(whole), "{credentials.apiKey}{variable.LONG}")
+	assert.NotContains(t, string(whole), "and more", "nor the rest of a secret that begins with another")
 
 	_, report := replay(t, e, j, text)
 	assert.True(t, report.Same(), "%+v", report)

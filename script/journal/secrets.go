@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,16 +16,15 @@ const minSecret = 6
 
 // secrets are the values that a run was given and that no journal may hold.
 type secrets struct {
-	pairs    []string // value, placeholder
-	known    map[string]bool
-	replacer *strings.Replacer
+	placeholders map[string]string // by value
+	replacer     *strings.Replacer
 }
 
-func (s *secrets) any() bool { return len(s.pairs) > 0 }
+func (s *secrets) any() bool { return len(s.placeholders) > 0 }
 
 // learn takes the secrets out of an answer: the credentials of a connection or an integration, and variables.
 func (s *secrets) learn(name string, body []byte) {
-	before := len(s.pairs)
+	before := len(s.placeholders)
 	switch name {
 	case script.CallConnectionGet, script.CallIntegrationGet:
 		var holder struct {
@@ -47,9 +48,16 @@ func (s *secrets) learn(name string, body []byte) {
 	default:
 		return
 	}
-	if len(s.pairs) > before {
-		s.replacer = strings.NewReplacer(s.pairs...)
+	if len(s.placeholders) == before {
+		return
 	}
+	// The longest first: a secret may begin with another one.
+	values := slices.SortedFunc(maps.Keys(s.placeholders), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	pairs := make([]string, 0, 2*len(values))
+	for _, v := range values {
+		pairs = append(pairs, v, s.placeholders[v])
+	}
+	s.replacer = strings.NewReplacer(pairs...)
 }
 
 // plainly are members of credentials that are no secrets.
@@ -73,19 +81,16 @@ func (s *secrets) collect(path string, v any) {
 }
 
 func (s *secrets) add(path, value string) {
-	if len(value) < minSecret || s.known[value] {
+	if len(value) < minSecret || s.placeholders[value] != "" {
 		return
 	}
-	if s.known == nil {
-		s.known = map[string]bool{}
+	if s.placeholders == nil {
+		s.placeholders = map[string]string{}
 	}
-	s.known[value] = true
 	placeholder := "{" + path + "}"
-	s.pairs = append(s.pairs, value, placeholder)
-	if quoted, err := json.Marshal(value); err == nil { // as it stands in JSON
-		if inner := string(quoted[1 : len(quoted)-1]); inner != value {
-			s.pairs = append(s.pairs, inner, placeholder)
-		}
+	s.placeholders[value] = placeholder
+	if quoted, err := json.Marshal(value); err == nil { // as it stands in JSON, where it is not what it was
+		s.placeholders[string(quoted[1:len(quoted)-1])] = placeholder
 	}
 }
 
