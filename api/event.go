@@ -10,9 +10,8 @@ import (
 	"github.com/causeway-dev/causeway/storage"
 )
 
-// eventRun is a function that was started for an event of a connection.
+// eventRun is a run that was started for an event of a connection.
 type eventRun struct {
-	function    *causeway.Function
 	operationID string
 	ref         causeway.RunRef
 }
@@ -34,7 +33,7 @@ func (s *Server) startEvent(ctx context.Context, p *principal, c *causeway.Conne
 	} else if created.Ask {
 		s.ask(ctx, p.environment.ID, time.Time{})
 	}
-	return eventRun{f, n.OperationID, created.Ref}, nil
+	return eventRun{n.OperationID, created.Ref}, nil
 }
 
 func (s *Server) eventRefused(p *principal, c *causeway.Connection, f *causeway.Function, n storage.NewRun, cause error) {

@@ -51,14 +51,18 @@ func (p *platform) upDispatch(ctx context.Context) error {
 	})
 }
 
-// connectionKey is the key under which connection ids are hashed in search attributes; nil: they are plain. It follows from the instance
-// key, so that all processes have the same.
+// connectionKey is the key under which connection ids are hashed in search attributes; nil: they are plain.
 func (p *platform) connectionKey() []byte {
 	if p.conf.Temporal.ConnectionAttribute != "hashed" {
 		return nil
 	}
-	mac := hmac.New(sha256.New, p.key)
-	_, _ = mac.Write([]byte("causeway connection attribute"))
+	return derived(p.key, "causeway connection attribute")
+}
+
+// derived is a key for one purpose that follows from the instance key, so that all processes have the same.
+func derived(instanceKey []byte, purpose string) []byte {
+	mac := hmac.New(sha256.New, instanceKey)
+	_, _ = mac.Write([]byte(purpose))
 	return mac.Sum(nil)
 }
 

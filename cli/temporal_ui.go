@@ -167,14 +167,10 @@ func (u *temporalUI) decode(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// seal signs what this installation hands out, under a key that follows from the instance key.
+// seal signs what this installation hands out.
 type seal []byte
 
-func newSeal(instanceKey []byte) seal {
-	mac := hmac.New(sha256.New, instanceKey)
-	_, _ = mac.Write([]byte("causeway temporal ui"))
-	return mac.Sum(nil)
-}
+func newSeal(instanceKey []byte) seal { return derived(instanceKey, "causeway temporal ui") }
 
 func (s seal) sign(purpose string, text []byte) []byte {
 	mac := hmac.New(sha256.New, s)

@@ -3,7 +3,6 @@ package opensearch
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -54,19 +53,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 
 // ready: the node has elected itself and has its indices back.
 func (s *Server) ready(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/_cluster/health?wait_for_status=yellow&timeout=1s", nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("health answers %s", resp.Status)
-	}
-	return nil
+	return process.Healthy(ctx, s.url+"/_cluster/health?wait_for_status=yellow&timeout=1s")
 }
 
 // URL is the node's address.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,6 +108,23 @@ func (p *Process) Stop(ctx context.Context) error {
 func (p *Process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.exited
+}
+
+// Healthy says whether the health page of a server answers with 200.
+func Healthy(ctx context.Context, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("health answers %s", resp.Status)
+	}
+	return nil
 }
 
 // FreePort is a port of the loopback address that nobody listens on.

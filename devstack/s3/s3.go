@@ -2,9 +2,7 @@ package s3
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -63,19 +61,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 func (s *Server) ready(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+"/health", nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("health answers %s", resp.Status)
-	}
-	return nil
+	return process.Healthy(ctx, "http://"+s.address+"/health")
 }
 
 // URL is the bucket's address as the blob store takes it. Credentials come from the environment, see Env.

@@ -96,6 +96,22 @@ func object(o *goja.Object) kindOf {
 	return otherObject
 }
 
+// plain returns a value that is a plain object; else fail, or unsure of what may pass for one.
+func plain(v goja.Value) (*goja.Object, verdict) {
+	o, ok := v.(*goja.Object)
+	if !ok {
+		return nil, fail
+	}
+	switch object(o) {
+	case plainObject:
+		return o, pass
+	case listObject:
+		return nil, fail
+	default:
+		return nil, unsure
+	}
+}
+
 // length of an array, -1 if it is too long to look at.
 func (r *run) length(o *goja.Object) int {
 	n := o.Get("length").ToInteger()

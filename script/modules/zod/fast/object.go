@@ -22,16 +22,9 @@ type field struct {
 }
 
 func (n *fields) check(r *run, v goja.Value) (goja.Value, verdict) {
-	o, ok := v.(*goja.Object)
-	if !ok {
-		return nil, fail
-	}
-	switch object(o) {
-	case listObject:
-		return nil, fail
-	case plainObject:
-	default:
-		return nil, unsure
+	o, is := plain(v)
+	if is != pass {
+		return nil, is
 	}
 	open := n.strict || n.catchall != nil
 	if r.spend(len(n.list)) || open && !r.ordinary(o) {
@@ -111,16 +104,9 @@ type record struct {
 }
 
 func (n *record) check(r *run, v goja.Value) (goja.Value, verdict) {
-	o, ok := v.(*goja.Object)
-	if !ok {
-		return nil, fail
-	}
-	switch object(o) {
-	case listObject:
-		return nil, fail
-	case plainObject:
-	default:
-		return nil, unsure
+	o, is := plain(v)
+	if is != pass {
+		return nil, is
 	}
 	// zod takes an object for plain by its constructor.
 	if made, isObject := o.Get("constructor").(*goja.Object); isObject && made != r.c.objectConstructor {

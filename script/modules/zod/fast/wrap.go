@@ -84,16 +84,9 @@ type discriminated struct {
 }
 
 func (n *discriminated) check(r *run, v goja.Value) (goja.Value, verdict) {
-	o, ok := v.(*goja.Object)
-	if !ok {
-		return nil, fail
-	}
-	switch object(o) {
-	case listObject:
-		return nil, fail
-	case plainObject:
-	default:
-		return nil, unsure
+	o, is := plain(v)
+	if is != pass {
+		return nil, is
 	}
 	named := o.Get(n.field)
 	if named == nil {
