@@ -8,11 +8,15 @@ import (
 	causeway "github.com/causeway-dev/causeway"
 	"github.com/causeway-dev/causeway/activities"
 	"github.com/causeway-dev/causeway/host"
+	"github.com/causeway-dev/causeway/script/realm"
 	"github.com/causeway-dev/causeway/worker"
 )
 
 // upWorker starts the runner pools and the worker.
 func (p *platform) upWorker(ctx context.Context) error {
+	if !realm.Patched() {
+		p.log.Warn("this program was built with the plain script engine: a hostile script may take the other scripts of its process along; build with ./task build")
+	}
 	var pools *worker.Pools
 	if err := p.steps.up(ctx, "runners", 30*time.Second, func(context.Context) (func(context.Context) error, error) {
 		r := p.conf.Runners

@@ -34,7 +34,7 @@ func newTest() *cobra.Command {
 	c.Flags().String("filter", "", "run the tests whose name has a match of this regular expression")
 	c.Flags().String("json", "", "write a report to this file; - is standard output")
 	c.Flags().Int("parallel", 0, "files at once (default: one per processor)")
-	c.Flags().Bool("update", false, "write what the scripts produced into snapshots and fixtures, in the place of what was recorded")
+	c.Flags().Bool("update", false, "write what the scripts produced into snapshots, in the place of what was recorded")
 	return c
 }
 
