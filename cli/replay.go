@@ -37,11 +37,10 @@ The run is named by its id or by that of its operation in the logs. It must have
 			if err != nil {
 				return err
 			}
-			j, err := fetchJournal(cmd, api, args[0])
+			j, program, err := fetchJournal(cmd, api, args[0])
 			if err != nil {
 				return err
 			}
-			program := j.Program
 			if changed, _ := cmd.Flags().GetString("with"); changed != "" {
 				if program, err = lowered(changed); err != nil {
 					return err
@@ -54,31 +53,23 @@ The run is named by its id or by that of its operation in the logs. It must have
 	return c
 }
 
-func fetchJournal(cmd *cobra.Command, api *client, run string) (*journal.Journal, error) {
-	get := func(part string) (io.ReadCloser, error) {
+// fetchJournal gets the journal of a run, and the program that ran.
+func fetchJournal(cmd *cobra.Command, api *client, run string) (*journal.Journal, string, error) {
+	get := func(part string, use func(io.Reader) error) error {
 		resp, err := api.send(cmd.Context(), http.MethodGet, "/runs/"+url.PathEscape(run)+"/"+part, nil)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return resp.Body, nil
+		defer func() { _ = resp.Body.Close() }()
+		return use(resp.Body)
 	}
-	stored, err := get("journal")
-	if err != nil {
-		return nil, err
+	var j *journal.Journal
+	var program []byte
+	err := get("journal", func(r io.Reader) (err error) { j, err = journal.Read(r); return err })
+	if err == nil {
+		err = get("program", func(r io.Reader) (err error) { program, err = io.ReadAll(r); return err })
 	}
-	defer func() { _ = stored.Close() }()
-	j, err := journal.Read(stored)
-	if err != nil {
-		return nil, err
-	}
-	text, err := get("program")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = text.Close() }()
-	program, err := io.ReadAll(text)
-	j.Program = string(program)
-	return j, err
+	return j, string(program), err
 }
 
 // lowered bundles a file of a project as a deploy does.
@@ -110,6 +101,7 @@ func lowered(path string) (string, error) {
 }
 
 func replay(cmd *cobra.Command, j *journal.Journal, text string) error {
+	useUTC()
 	engine, err := realm.New(realm.Options{})
 	if err != nil {
 		return err

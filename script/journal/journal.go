@@ -20,11 +20,9 @@ const Version = 1
 // Journal is one run.
 type Journal struct {
 	Start Start
-	// Program is the lowered text that ran, if whoever handed the journal over has added it.
-	Program string
-	Calls   []Call // by Seq, the order in which the script made them
-	Logs    []Call // in the order in which they came
-	End     End
+	Calls []Call // by Seq, the order in which the script made them
+	Logs  []Call // in the order in which they came
+	End   End
 }
 
 // Start is what the run began with.
@@ -89,11 +87,10 @@ func (b *Body) UnmarshalJSON(raw []byte) error {
 
 // line is a line of the file; one of its fields is set.
 type line struct {
-	Start   *Start  `json:"start,omitempty"`
-	Program *string `json:"program,omitempty"`
-	Call    *Call   `json:"call,omitempty"`
-	Log     *Call   `json:"log,omitempty"`
-	End     *End    `json:"end,omitempty"`
+	Start *Start `json:"start,omitempty"`
+	Call  *Call  `json:"call,omitempty"`
+	Log   *Call  `json:"log,omitempty"`
+	End   *End   `json:"end,omitempty"`
 }
 
 // maxLine is the longest line that is read, in bytes: a body of a call, its answer and what JSON makes of them.
@@ -121,8 +118,6 @@ func Read(r io.Reader) (*Journal, error) {
 		case l.Start != nil:
 			j.Start = *l.Start
 			j.Start.Start.Input = l.Start.Input
-		case l.Program != nil:
-			j.Program = *l.Program
 		case l.Call != nil:
 			j.Calls = append(j.Calls, *l.Call)
 		case l.Log != nil:
@@ -136,17 +131,4 @@ func Read(r io.Reader) (*Journal, error) {
 	}
 	slices.SortStableFunc(j.Calls, func(a, b Call) int { return int(a.Seq) - int(b.Seq) })
 	return j, nil
-}
-
-// WithProgram puts the text of the program before a journal.
-func WithProgram(program string, stored []byte) ([]byte, error) {
-	text, err := json.Marshal(line{Program: &program})
-	if err != nil {
-		return nil, fmt.Errorf("write a journal: %w", err)
-	}
-	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return nil, fmt.Errorf("write a journal: %w", err)
-	}
-	return append(w.EncodeAll(append(text, '\n'), nil), stored...), w.Close() // streams one behind the other are one stream
 }
