@@ -1,7 +1,11 @@
 package causeway
 
 import (
+	"bytes"
+	"encoding/json"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -17,50 +21,102 @@ var secretHeaders = map[string]bool{
 // secretWords in the name of a header or of a query parameter mark its value as a credential.
 var secretWords = []string{"token", "secret", "password", "passwd", "apikey", "api_key", "api-key", "signature", "credential", "authorization", "session"}
 
-// Redactor hides credentials in what is logged: values of headers and parameters that carry credentials by their name, and
-// the given secret values wherever they stand.
-type Redactor struct{ values []string }
-
 // minSecret is the length below which a value isn't searched for: a user name "a" would blacken every text.
 const minSecret = 5
 
-// NewRedactor makes a redactor for a call with these credentials. Texts in them, at any depth, are secret, but for the type
-// and for names that are no secret.
-func NewRedactor(credentials Credentials) *Redactor {
-	r := &Redactor{}
-	r.collect(map[string]any(credentials))
-	return r
+// Secrets are values that must not be shown, in the forms in which they may stand in a text: as they are, in a URL, in JSON.
+type Secrets struct {
+	// Shown is what stands in the place of the nth value, which was found at a path such as credentials.apiKey; nil: Redacted.
+	Shown func(n int, path string) string
+
+	forms []secretForm // the longest first: a secret may begin with another one
+	known map[string]bool
 }
 
-func (r *Redactor) collect(v any) {
+type secretForm struct{ text, shown string }
+
+// Add adds the texts in a value, at any depth, but for names that are no secret.
+func (s *Secrets) Add(path string, v any) {
+	s.collect(path, v)
+	slices.SortStableFunc(s.forms, func(a, b secretForm) int { return len(b.text) - len(a.text) })
+}
+
+func (s *Secrets) collect(path string, v any) {
 	switch v := v.(type) {
 	case string:
-		if len(v) >= minSecret {
-			r.values = append(r.values, v)
-			if escaped := url.QueryEscape(v); escaped != v {
-				r.values = append(r.values, escaped)
-			}
-		}
+		s.add(path, v)
 	case map[string]any:
-		for key, inner := range v {
+		for _, key := range slices.Sorted(maps.Keys(v)) {
 			if key != "type" && key != "expires_at" && key != "token_type" && key != "scope" {
-				r.collect(inner)
+				s.collect(path+"."+key, v[key])
 			}
 		}
 	case []any:
 		for _, inner := range v {
-			r.collect(inner)
+			s.collect(path, inner)
 		}
 	}
 }
 
-// Text hides the secret values in a text.
-func (r *Redactor) Text(s string) string {
-	for _, v := range r.values {
-		s = strings.ReplaceAll(s, v, Redacted)
+func (s *Secrets) add(path, value string) {
+	if len(value) < minSecret || s.known[value] {
+		return
 	}
-	return s
+	if s.known == nil {
+		s.known = map[string]bool{}
+	}
+	s.known[value] = true
+	shown := Redacted
+	if s.Shown != nil {
+		shown = s.Shown(len(s.known), path)
+	}
+	s.forms = append(s.forms, secretForm{value, shown})
+	for _, form := range []string{url.QueryEscape(value), inJSON(value, true), inJSON(value, false)} {
+		if form != value {
+			s.forms = append(s.forms, secretForm{form, shown})
+		}
+	}
 }
+
+// inJSON is a text as it stands in JSON, with what HTML would need escaped (as Go writes it) or not (as JavaScript does).
+func inJSON(value string, forHTML bool) string {
+	if !strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' || strings.ContainsRune(`"\<>&`, c) }) {
+		return value // as nearly all are
+	}
+	var b bytes.Buffer
+	w := json.NewEncoder(&b)
+	w.SetEscapeHTML(forHTML)
+	if err := w.Encode(value); err != nil {
+		return value
+	}
+	quoted := strings.TrimSuffix(b.String(), "\n")
+	return quoted[1 : len(quoted)-1]
+}
+
+// Any says whether there are some.
+func (s *Secrets) Any() bool { return len(s.forms) > 0 }
+
+// Hide hides them in a text.
+func (s *Secrets) Hide(text string) string {
+	for _, f := range s.forms {
+		text = strings.ReplaceAll(text, f.text, f.shown)
+	}
+	return text
+}
+
+// Redactor hides credentials in what is logged: values of headers and parameters that carry credentials by their name, and
+// the given secret values wherever they stand.
+type Redactor struct{ secrets Secrets }
+
+// NewRedactor makes a redactor for a call with these credentials.
+func NewRedactor(credentials Credentials) *Redactor {
+	r := &Redactor{}
+	r.secrets.Add("credentials", map[string]any(credentials))
+	return r
+}
+
+// Text hides the secret values in a text.
+func (r *Redactor) Text(s string) string { return r.secrets.Hide(s) }
 
 // URL hides credentials in a URL: its user info, parameters that are secret by their name, and the secret values.
 func (r *Redactor) URL(raw string) string {

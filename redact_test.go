@@ -41,3 +41,12 @@ func TestCredentialsShowNothingOfThemselves(t *testing.T) {
 	assert.Equal(t, "Credentials(API_KEY)", c.String())
 	assert.Equal(t, "Credentials(API_KEY)", c.GoString())
 }
+
+func TestASecretThatBeginsWithAnotherLeavesNoRest(t *testing.T) {
+	r := causeway.NewRedactor(causeway.Credentials{"a": "token-1", "b": "token-1-and-more", "c": `quo"ted & more`})
+	for _, text := range []string{"token-1-and-more", "token-1", `quo"ted & more`, `quo\"ted & more`, `quo\"ted \u0026 more`, "quo%22ted+%26+more"} {
+		if got := r.Text(text); got != causeway.Redacted {
+			t.Errorf("%s is shown as %s", text, got)
+		}
+	}
+}

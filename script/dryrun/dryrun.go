@@ -115,7 +115,7 @@ func Run(ctx context.Context, engine *realm.Engine, platform Platform, o Options
 		return r, failureOf(ended)
 	}
 	r.Output = ended.Output
-	h.fixture.Output = ended.Output
+	h.fixture.Output = json.RawMessage(h.secrets.Hide(string(ended.Output)))
 	if kind == causeway.RunAction && len(o.Definition.Models) > 0 {
 		return r, h.validate("invalid_action_output", o.Definition.Models[0], ended.Output)
 	}

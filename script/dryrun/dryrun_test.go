@@ -59,6 +59,19 @@ export default createAction({ description: 'd', input: z.object({ n: z.number() 
         return { twice: input.n === 7 ? 'many' : input.n * 2 } as any;
     } });`
 
+// leak gives away everything that a script can read.
+const leak = `import { createAction } from 'nango'; import * as z from 'zod';
+export default createAction({ description: 'd', input: z.any(), output: z.any(),
+    exec: async (nango) => {
+        const own = await nango.getConnection() as any;
+        const other = await nango.getConnection('shop', 'c2') as any;
+        const app = await nango.getIntegration({ include: ['credentials'] }) as any;
+        const [variable] = await nango.getEnvironmentVariables() as any;
+        const all = [own.credentials.apiKey, other.credentials.apiKey, app.credentials.client_secret, variable.value];
+        await nango.post({ endpoint: '/take/' + encodeURIComponent(all[1]), data: { all } });
+        return all;
+    } });`
+
 type made struct {
 	root     string
 	platform *platform
@@ -71,7 +84,8 @@ func project(t *testing.T, file string) *made {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range map[string]string{
-		"index.ts": "import './shop/syncs/tasks.js';\nimport './shop/actions/twice.js';\n", "shop/syncs/tasks.ts": sync, "shop/actions/twice.ts": action,
+		"index.ts":            "import './shop/syncs/tasks.js';\nimport './shop/actions/twice.js';\nimport './shop/actions/leak.js';\n",
+		"shop/syncs/tasks.ts": sync, "shop/actions/twice.ts": action, "shop/actions/leak.ts": leak,
 	} {
 		path := filepath.Join(root, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
@@ -145,6 +159,26 @@ func TestWhatPassedThroughIsATestThatPasses(t *testing.T) {
 		assert.Equal(t, "passed", test.Status, test.Describe())
 	}
 	assert.Equal(t, 2, report.Passed)
+}
+
+func TestAFixtureHoldsNothingThatIsSecret(t *testing.T) {
+	m := project(t, "shop/actions/leak.ts")
+	for path, answer := range map[string]string{
+		"GET /connections/c2?provider_config_key=shop": `{"connection_id":"c2","credentials":{"type":"API_KEY","apiKey":"other&\"secret"}}`,
+		"GET /integrations/shop?include=credentials":   `{"data":{"unique_key":"shop","credentials":{"type":"OAUTH2","client_secret":"app-secret"}}}`,
+		"GET /environment-variables":                   `[{"name":"PW","value":"secret-1234-and-more"}]`,
+		"POST /proxy/take/other%26%22secret":           `{"echo":"app-secret"}`,
+	} {
+		m.platform.answers[path] = answer
+	}
+	r, err := m.run(t)
+	require.NoError(t, err)
+	raw, err := json.Marshal(r.Fixture)
+	require.NoError(t, err)
+	for _, secret := range []string{"secret-1234", "other", "app-secret", "and-more"} {
+		assert.NotContains(t, string(raw), secret)
+	}
+	assert.JSONEq(t, `["redacted-1","redacted-2","redacted-3","redacted-4"]`, string(r.Fixture.Output))
 }
 
 func TestRecordsAreCheckedWhenThatIsAskedFor(t *testing.T) {

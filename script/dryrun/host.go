@@ -32,12 +32,12 @@ type host struct {
 	version    int
 	requests   int
 	fixture    *Fixture
-	secrets    []string // that the script was given: they must not get into a fixture
+	secrets    causeway.Secrets // that the script was given: they must not get into a fixture
 }
 
 func newHost(p Platform, o Options) *host {
 	h := &host{
-		platform: p, options: o, saved: newRecords(), updated: newRecords(), deleted: newRecords(), checkpoint: o.Checkpoint, fixture: newFixture(o),
+		platform: p, options: o, saved: newRecords(), updated: newRecords(), deleted: newRecords(), secrets: causeway.Secrets{Shown: redacted}, checkpoint: o.Checkpoint, fixture: newFixture(o),
 	}
 	if o.Checkpoint != nil {
 		h.version = 1
@@ -204,8 +204,8 @@ func (h *host) Connection(ctx context.Context, run *script.Run, q script.Connect
 	}
 	id := first(q.ConnectionID, run.ConnectionKey)
 	raw, err := h.api(ctx, http.MethodGet, "/connections/"+url.PathEscape(id)+"?"+query.Encode(), nil)
-	if err != nil || id != run.ConnectionKey {
-		return raw, err
+	if err != nil {
+		return nil, err
 	}
 	var c map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &c); err != nil {
@@ -213,13 +213,16 @@ func (h *host) Connection(ctx context.Context, run *script.Run, q script.Connect
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	script.LearnSecrets(&h.secrets, script.CallConnectionGet, raw)
+	if id != run.ConnectionKey {
+		return raw, nil
+	}
 	if h.options.Metadata != nil {
 		c["metadata"] = h.options.Metadata
 		if raw, err = json.Marshal(c); err != nil {
 			return nil, err
 		}
 	}
-	h.learn(c["credentials"])
 	h.fixture.connection(c)
 	return raw, nil
 }
@@ -287,12 +290,22 @@ func (h *host) Integration(ctx context.Context, run *script.Run, q script.Integr
 	if err := json.Unmarshal(raw, &shape); err != nil {
 		return nil, fmt.Errorf("read the integration: %w", err)
 	}
+	h.learn(script.CallIntegrationGet, shape.Data)
 	return shape.Data, nil
 }
 
 // Variables are those of the platform's environment.
 func (h *host) Variables(ctx context.Context, _ *script.Run) ([]byte, error) {
-	return h.api(ctx, http.MethodGet, "/environment-variables", nil)
+	raw, err := h.api(ctx, http.MethodGet, "/environment-variables", nil)
+	h.learn(script.CallVariables, raw)
+	return raw, err
+}
+
+// learn remembers what the script was given and no fixture may hold.
+func (h *host) learn(call string, answer []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	script.LearnSecrets(&h.secrets, call, answer)
 }
 
 // TriggerAction runs a deployed action on the platform.

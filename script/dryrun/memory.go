@@ -94,7 +94,7 @@ func (h *host) keep(run *script.Run, to *records, q script.RecordsRequest, rows 
 			answer.Added++
 		}
 		if to != &h.updated {
-			h.fixture.row(to == &h.deleted, q.Model, json.RawMessage(h.redact(string(row))))
+			h.fixture.row(to == &h.deleted, q.Model, json.RawMessage(h.secrets.Hide(string(row))))
 		}
 		h.mu.Unlock()
 	}

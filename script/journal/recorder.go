@@ -11,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	causeway "github.com/causeway-dev/causeway"
 	"github.com/causeway-dev/causeway/script"
 )
 
@@ -22,7 +23,7 @@ type Recorder struct {
 	mu      sync.Mutex
 	out     bytes.Buffer
 	zip     *zstd.Encoder
-	secrets secrets
+	secrets causeway.Secrets
 	tapes   map[uint32]*script.Tape // by call
 	max     int
 	cut     bool
@@ -31,7 +32,7 @@ type Recorder struct {
 
 // NewRecorder begins a journal of at most maxSize compressed bytes, and what is being compressed.
 func NewRecorder(start script.Start, maxSize int) (*Recorder, error) {
-	r := &Recorder{tapes: map[uint32]*script.Tape{}, max: maxSize}
+	r := &Recorder{secrets: causeway.Secrets{Shown: placeholder}, tapes: map[uint32]*script.Tape{}, max: maxSize}
 	var err error
 	if r.zip, err = zstd.NewWriter(&r.out, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true)); err != nil {
 		return nil, fmt.Errorf("begin a journal: %w", err)
@@ -57,12 +58,12 @@ func (r *Recorder) Record(call script.Call, answer script.Answer, failed error) 
 	if call.Tape != nil {
 		r.tapes[call.Seq] = call.Tape
 	}
-	r.secrets.learn(call.Name, answer.Body)
+	script.LearnSecrets(&r.secrets, call.Name, answer.Body)
 	if r.cut {
 		return
 	}
-	c.Request, c.Body = r.secrets.hide(c.Request), r.secrets.hide(c.Body)
-	c.Answer, c.AnswerBody = r.secrets.hide(c.Answer), r.secrets.hide(c.AnswerBody)
+	c.Request, c.Body = r.hide(c.Request), r.hide(c.Body)
+	c.Answer, c.AnswerBody = r.hide(c.Answer), r.hide(c.AnswerBody)
 	if spec := script.SpecOf(call.Name); spec != nil && spec.Note {
 		r.write(line{Log: &c})
 	} else {
@@ -75,8 +76,8 @@ func (r *Recorder) End(result script.Result) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	end := End{
-		Code: result.Code, Message: string(r.secrets.hide([]byte(result.Message))), Cut: r.cut, Credentials: r.secrets.any(),
-		Output: r.secrets.hide(result.Output), Error: r.secrets.hide(result.Error),
+		Code: result.Code, Message: string(r.hide([]byte(result.Message))), Cut: r.cut, Credentials: r.secrets.Any(),
+		Output: r.hide(result.Output), Error: r.hide(result.Error),
 	}
 	for _, seq := range slices.Sorted(maps.Keys(r.tapes)) {
 		end.Tape.Append(r.tapes[seq])
@@ -106,3 +107,13 @@ func (r *Recorder) write(l line) {
 	r.err = errors.Join(r.err, err)
 	r.cut = r.cut || r.out.Len() > r.max
 }
+
+// hide replaces every secret by a placeholder that names it.
+func (r *Recorder) hide(b []byte) []byte {
+	if len(b) == 0 || !r.secrets.Any() {
+		return b
+	}
+	return []byte(r.secrets.Hide(string(b)))
+}
+
+func placeholder(_ int, path string) string { return "{" + path + "}" }
