@@ -32,10 +32,14 @@ func Check(ctx context.Context, c client.Client, namespace string) error {
 	if err != nil {
 		return err
 	}
+	noNamespace := fmt.Errorf("%w: it has no namespace %s; run causeway temporal setup", ErrNotSetUp, namespace)
 	if !there {
-		return fmt.Errorf("%w: it has no namespace %s; run causeway temporal setup", ErrNotSetUp, namespace)
+		return noNamespace
 	}
 	missing, err := missingAttributes(ctx, c, namespace)
+	if lacksNamespace(err) { // it was made a moment ago, and not all of Temporal knows it
+		return noNamespace
+	}
 	if err != nil || len(missing) == 0 {
 		return err
 	}
@@ -88,16 +92,20 @@ func ensureNamespace(ctx context.Context, c client.Client, namespace string, ret
 
 func namespaceExists(ctx context.Context, c client.Client, namespace string) (bool, error) {
 	_, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
-	if _, missing := errors.AsType[*serviceerror.NamespaceNotFound](err); missing {
-		return false, nil
-	}
-	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
+	if lacksNamespace(err) {
 		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("look for namespace %s: %w", namespace, err)
 	}
 	return true, nil
+}
+
+// lacksNamespace says whether a call failed because Temporal doesn't know the namespace.
+func lacksNamespace(err error) bool {
+	_, namespace := errors.AsType[*serviceerror.NamespaceNotFound](err)
+	_, other := errors.AsType[*serviceerror.NotFound](err)
+	return namespace || other
 }
 
 // addAttributes adds the search attributes that a namespace lacks, and returns them.
