@@ -23,9 +23,10 @@ type calls struct {
 	flying  int
 	writes  int // of the open calls, how many change something
 	seq     uint32
-	issued  map[uint32]struct{} // without an answer delivered so far
-	held    map[uint32]answered // answers that wait for their turn, while a tape says whose it is
 	tape    *tape
+	// Only while a tape is followed: calls without a delivered answer, and answers that wait for their turn.
+	issued  map[uint32]struct{}
+	held    map[uint32]answered
 	made    map[string]int
 	refused int
 }
@@ -49,11 +50,14 @@ const maxRefused = 20
 
 func newCalls(ctx context.Context, caller Caller, t *tape) *calls {
 	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	return &calls{
-		ctx: ctx, late: late, cancel: cancel, caller: caller, made: map[string]int{},
+	c := &calls{
+		ctx: ctx, late: late, cancel: cancel, caller: caller, made: map[string]int{}, tape: t,
 		answers: make(chan answered, script.InFlight), // never blocks a caller's goroutine
-		issued:  map[uint32]struct{}{}, held: map[uint32]answered{}, tape: t,
 	}
+	if t.in != nil {
+		c.issued, c.held = map[uint32]struct{}{}, map[uint32]answered{}
+	}
+	return c
 }
 
 func (c *calls) close() { c.cancel() }
@@ -92,7 +96,9 @@ func (c *calls) send(
 		ctx = c.late
 	}
 	p := &pending{ctx: ctx, spec: spec, call: script.Call{Seq: c.seq, Name: name, Meta: meta, Body: body, Tape: c.tape.take()}, done: done}
-	c.issued[c.seq] = struct{}{}
+	if c.issued != nil {
+		c.issued[c.seq] = struct{}{}
+	}
 	if spec.Effect == script.Write {
 		c.writes++
 	}

@@ -1,6 +1,8 @@
 package realm
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/causeway-dev/causeway/script"
@@ -125,9 +127,11 @@ func (r *run) followAnswer(seq uint32) error {
 
 // catchUp delivers an answer that was held back, once nothing says when; false: there is none.
 func (r *run) catchUp() (bool, error) {
-	for seq, a := range r.calls.held {
-		delete(r.calls.held, seq)
-		return true, r.enter(func() error { return r.calls.deliver(a) })
+	if len(r.calls.held) == 0 {
+		return false, nil
 	}
-	return false, nil
+	seq := slices.Min(slices.Collect(maps.Keys(r.calls.held)))
+	a := r.calls.held[seq]
+	delete(r.calls.held, seq)
+	return true, r.enter(func() error { return r.calls.deliver(a) })
 }
