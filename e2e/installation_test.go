@@ -5,12 +5,10 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/causeway-dev/causeway/devstack/postgres"
+	"github.com/causeway-dev/causeway/e2e/rest"
 )
 
 // installation is a platform as it is in production: each part a process of its own.
@@ -59,11 +58,11 @@ func newInstallation(t *testing.T) *installation {
 	})
 	require.NoError(t, server.CreateDatabase(ctx, "causeway"))
 	api := freePort(t)
-	i.info.APIURL = "http://" + loopback(api)
+	i.info.APIURL = "http://" + rest.Loopback(api)
 	i.env = []string{
-		"CAUSEWAY_DATABASE_URL=" + server.URL("causeway"), "CAUSEWAY_TEMPORAL_ADDRESS=" + loopback(i.temporal), "CAUSEWAY_REDIS_URL=redis://" + loopback(i.redis),
+		"CAUSEWAY_DATABASE_URL=" + server.URL("causeway"), "CAUSEWAY_TEMPORAL_ADDRESS=" + rest.Loopback(i.temporal), "CAUSEWAY_REDIS_URL=redis://" + rest.Loopback(i.redis),
 		"CAUSEWAY_BLOB_URL=file://" + filepath.Join(i.dir, "blob") + "?create_dir=true&no_tmp_dir=true", "CAUSEWAY_ENCRYPTION_KEY=" + strings.Repeat("A", 43) + "=",
-		"CAUSEWAY_SERVER_PUBLIC_URL=" + i.info.APIURL, "CAUSEWAY_SERVER_LISTEN=" + loopback(api), "CAUSEWAY_EGRESS_ALLOW_PRIVATE=true",
+		"CAUSEWAY_SERVER_PUBLIC_URL=" + i.info.APIURL, "CAUSEWAY_SERVER_LISTEN=" + rest.Loopback(api), "CAUSEWAY_EGRESS_ALLOW_PRIVATE=true",
 		"CAUSEWAY_RUNNERS_ISOLATION=best", "CAUSEWAY_WORKER_DRAIN=20s",
 	}
 	return i
@@ -73,13 +72,13 @@ func newInstallation(t *testing.T) *installation {
 func (i *installation) start(name string, command ...string) *process {
 	i.t.Helper()
 	admin := freePort(i.t)
-	p := &process{t: i.t, name: name, log: filepath.Join(i.dir, name+".log"), admin: "http://" + loopback(admin), exited: make(chan error, 1)}
+	p := &process{t: i.t, name: name, log: filepath.Join(i.dir, name+".log"), admin: "http://" + rest.Loopback(admin), exited: make(chan error, 1)}
 	out, err := os.Create(p.log)
 	require.NoError(i.t, err)
 	defer func() { _ = out.Close() }()
 	p.cmd = exec.Command(command[0], command[1:]...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = i.dir, out, out
-	p.cmd.Env = i.environment("CAUSEWAY_SERVER_ADMIN_LISTEN=" + loopback(admin))
+	p.cmd.Env = i.environment("CAUSEWAY_SERVER_ADMIN_LISTEN=" + rest.Loopback(admin))
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(i.t, p.cmd.Start())
 	go func() { p.exited <- p.cmd.Wait() }()
@@ -145,10 +144,7 @@ func (p *process) ends(within time.Duration) {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := rest.FreePort()
 	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
-
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -4,9 +4,9 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/causeway-dev/causeway/e2e/rest"
 )
 
 // platform is a running causeway dev.
@@ -127,11 +129,7 @@ func tail(s string) string {
 }
 
 // answer is an HTTP answer, read whole.
-type answer struct {
-	Status int
-	Header http.Header
-	Body   []byte
-}
+type answer rest.Answer
 
 func (a answer) json(t *testing.T, into any) {
 	t.Helper()
@@ -147,32 +145,8 @@ func (p *platform) call(method, path string, body any, headers ...string) answer
 }
 
 func (p *platform) try(method, path string, body any, headers ...string) (answer, error) {
-	var reader io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return answer{}, err
-		}
-		reader = bytes.NewReader(raw)
-	}
-	req, err := http.NewRequest(method, p.info.APIURL+path, reader)
-	if err != nil {
-		return answer{}, err
-	}
-	req.Header.Set("Authorization", "Bearer "+p.info.APIKey)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	resp, err := (&http.Client{Timeout: 2 * time.Minute}).Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	raw, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, raw}, err
+	a, err := rest.Call(context.Background(), &http.Client{Timeout: 2 * time.Minute}, p.info.APIURL, p.info.APIKey, method, path, body, headers...)
+	return answer(a), err
 }
 
 // must makes a call that has to be answered with the status.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/causeway-dev/causeway/e2e/rest"
 )
 
 // TestRoles takes an installation of separate processes from nothing to its end: a server, two workers, and the servers that they need.
@@ -31,12 +33,12 @@ func TestRoles(t *testing.T) {
 	out, err = i.causeway(20*time.Second, nil, "migrate", "status")
 	require.NoError(t, err, out)
 	assert.NotContains(t, out, "missing")
-	i.waitsFor(server, "redis at "+loopback(i.redis)+" does not answer")
+	i.waitsFor(server, "redis at "+rest.Loopback(i.redis)+" does not answer")
 
 	i.start("redis", "redis-server", "--port", strconv.Itoa(i.redis), "--bind", "127.0.0.1", "--save", "")
-	i.waitsFor(server, "Temporal at "+loopback(i.temporal)+" does not answer")
+	i.waitsFor(server, "Temporal at "+rest.Loopback(i.temporal)+" does not answer")
 
-	i.start("temporal", binary(t), "internal", "temporal", "--dir", "temporal", "--listen", loopback(i.temporal))
+	i.start("temporal", binary(t), "internal", "temporal", "--dir", "temporal", "--listen", rest.Loopback(i.temporal))
 	i.waitsFor(server, "run causeway temporal setup")
 	out, err = i.causeway(time.Minute, nil, "temporal", "setup")
 	require.NoError(t, err, out)

@@ -3,14 +3,14 @@
 package crash
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/causeway-dev/causeway/e2e/rest"
 )
 
 // caller calls the API as a product does behind a load balancer: the servers in turn, and the other one after a failure.
@@ -24,11 +24,7 @@ func newCaller(st *stack, timeout time.Duration) *caller {
 	return &caller{st: st, http: &http.Client{Timeout: timeout, Transport: &http.Transport{MaxIdleConnsPerHost: 32}}}
 }
 
-// answer is an HTTP answer, read whole.
-type answer struct {
-	Status int
-	Body   []byte
-}
+type answer rest.Answer
 
 // problem is the wire's error: its code, and for runs of actions the platform's own code inside.
 func (a answer) problem() (code, inner string) {
@@ -48,33 +44,9 @@ func (a answer) problem() (code, inner string) {
 
 // call makes one call to the server whose turn it is. headers are name, value, name, value, …
 func (c *caller) call(ctx context.Context, method, path string, body any, headers ...string) (answer, error) {
-	var reader io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return answer{}, err
-		}
-		reader = bytes.NewReader(raw)
-	}
 	server := servers[c.next.Add(1)%uint32(len(servers))]
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+loopback(c.st.ports[server])+path, reader)
-	if err != nil {
-		return answer{}, err
-	}
-	req.Header.Set("Authorization", "Bearer "+c.st.apiKey)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	raw, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, raw}, err
+	a, err := rest.Call(ctx, c.http, "http://"+rest.Loopback(c.st.ports[server]), c.st.apiKey, method, path, body, headers...)
+	return answer(a), err
 }
 
 // must calls until the status comes, while the platform is whole.

@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+
+	"github.com/causeway-dev/causeway/e2e/rest"
 )
 
 // deploy deploys a project by the command line.
@@ -33,7 +35,7 @@ func (st *stack) deploy(ctx context.Context, files map[string]string) {
 	defer cancel()
 	cmd := exec.CommandContext(limited, st.bin, "deploy", "--auto-confirm")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CAUSEWAY_URL=http://"+loopback(st.ports[servers[0]]), "CAUSEWAY_API_KEY="+st.apiKey)
+	cmd.Env = append(os.Environ(), "CAUSEWAY_URL=http://"+rest.Loopback(st.ports[servers[0]]), "CAUSEWAY_API_KEY="+st.apiKey)
 	out, err := cmd.CombinedOutput()
 	require.NoError(st.t, err, "%s", out)
 }
@@ -125,7 +127,7 @@ func (st *stack) repairs() {
 			n, _ := strconv.Atoi(m[2])
 			all[m[1]] += n
 		}
-		resp, err := probe.Get("http://" + loopback(st.ports[name+"/admin"]) + "/metrics")
+		resp, err := probe.Get("http://" + rest.Loopback(st.ports[name+"/admin"]) + "/metrics")
 		if err != nil {
 			st.found("%s: no metrics: %v", name, err)
 			continue

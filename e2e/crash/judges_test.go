@@ -45,7 +45,7 @@ func TestTheReaderNoticesWhatIsWrong(t *testing.T) {
 
 func TestAnActionsAnswerIsHeldAgainstWhatHappened(t *testing.T) {
 	failed := func(code string) answer {
-		return answer{500, []byte(`{"error":{"code":"action_script_failure","payload":{"error":"` + code + `"}}}`)}
+		return answer{Status: 500, Body: []byte(`{"error":{"code":"action_script_failure","payload":{"error":"` + code + `"}}}`)}
 	}
 	for name, c := range map[string]struct {
 		got      answer
@@ -53,16 +53,16 @@ func TestAnActionsAnswerIsHeldAgainstWhatHappened(t *testing.T) {
 		final    bool
 		found    int
 	}{
-		"success":                             {answer{200, []byte(`{}`)}, 1, true, 0},
-		"success without an effect":           {answer{200, []byte(`{}`)}, 0, true, 1},
-		"success with two":                    {answer{200, []byte(`{}`)}, 2, true, 2},
+		"success":                             {answer{Status: 200, Body: []byte(`{}`)}, 1, true, 0},
+		"success without an effect":           {answer{Status: 200, Body: []byte(`{}`)}, 0, true, 1},
+		"success with two":                    {answer{Status: 200, Body: []byte(`{}`)}, 2, true, 2},
 		"nobody knows, it happened":           {failed("outcome_unknown"), 1, true, 0},
 		"nobody knows, it did not":            {failed("outcome_unknown"), 0, true, 0},
 		"not started, and yet it happened":    {failed("start_timeout"), 1, true, 1},
-		"the platform could not take it":      {answer{500, []byte(`{"error":{"code":"generic_error_support"}}`)}, 0, false, 0},
-		"no answer of ours":                   {answer{502, []byte(`bad gateway`)}, 0, false, 0},
-		"refused, though nothing is wrong":    {answer{400, []byte(`{"error":{"code":"invalid_body"}}`)}, 0, true, 1},
-		"an idempotency key that is mixed up": {answer{409, []byte(`{"error":{"code":"idempotency_key_reused"}}`)}, 0, true, 1},
+		"the platform could not take it":      {answer{Status: 500, Body: []byte(`{"error":{"code":"generic_error_support"}}`)}, 0, false, 0},
+		"no answer of ours":                   {answer{Status: 502, Body: []byte(`bad gateway`)}, 0, false, 0},
+		"refused, though nothing is wrong":    {answer{Status: 400, Body: []byte(`{"error":{"code":"invalid_body"}}`)}, 0, true, 1},
+		"an idempotency key that is mixed up": {answer{Status: 409, Body: []byte(`{"error":{"code":"idempotency_key_reused"}}`)}, 0, true, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := &stack{t: t}

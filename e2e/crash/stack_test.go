@@ -28,6 +28,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/causeway-dev/causeway/devstack/postgres"
+	"github.com/causeway-dev/causeway/e2e/rest"
 )
 
 // stack is the whole platform, each part a process of its own.
@@ -120,9 +121,9 @@ func (st *stack) up(ctx context.Context) {
 	require.NoError(t, st.pg.CreateDatabase(ctx, "causeway"))
 
 	redisPort, temporalPort := freePort(t), freePort(t)
-	st.temporal = loopback(temporalPort)
+	st.temporal = rest.Loopback(temporalPort)
 	st.process("redis", []string{"redis-server", "--port", strconv.Itoa(redisPort), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", st.dir}, nil, listens(redisPort))
-	st.process("temporal", []string{st.bin, "internal", "temporal", "--dir", filepath.Join(st.dir, "temporal"), "--listen", loopback(temporalPort)}, nil, listens(temporalPort))
+	st.process("temporal", []string{st.bin, "internal", "temporal", "--dir", filepath.Join(st.dir, "temporal"), "--listen", rest.Loopback(temporalPort)}, nil, listens(temporalPort))
 
 	for _, name := range append(append([]string{}, servers...), workers...) {
 		st.proxy(name, "postgres", st.pgOpts.Port)
@@ -130,7 +131,7 @@ func (st *stack) up(ctx context.Context) {
 		st.proxy(name, "redis", redisPort)
 		st.ports[name], st.ports[name+"/admin"] = freePort(t), freePort(t)
 	}
-	direct := st.environment(st.pg.URL("causeway"), loopback(temporalPort), loopback(redisPort))
+	direct := st.environment(st.pg.URL("causeway"), rest.Loopback(temporalPort), rest.Loopback(redisPort))
 	st.run(ctx, direct, "migrate", "up")
 	st.procs["temporal"].await(t, startWithin)
 	st.run(ctx, direct, "temporal", "setup")
@@ -139,10 +140,10 @@ func (st *stack) up(ctx context.Context) {
 	for _, name := range append(append([]string{}, servers...), workers...) {
 		role, _, _ := strings.Cut(name, "-")
 		env := append(st.environment(
-			strings.Replace(st.pg.URL("causeway"), loopback(st.pgOpts.Port), st.proxies[name+"/postgres"].Listen, 1),
+			strings.Replace(st.pg.URL("causeway"), rest.Loopback(st.pgOpts.Port), st.proxies[name+"/postgres"].Listen, 1),
 			st.proxies[name+"/temporal"].Listen, st.proxies[name+"/redis"].Listen,
-		), "CAUSEWAY_SERVER_LISTEN="+loopback(st.ports[name]), "CAUSEWAY_SERVER_ADMIN_LISTEN="+loopback(st.ports[name+"/admin"]))
-		st.process(name, []string{st.bin, role}, env, answers("http://"+loopback(st.ports[name+"/admin"])+"/readyz"))
+		), "CAUSEWAY_SERVER_LISTEN="+rest.Loopback(st.ports[name]), "CAUSEWAY_SERVER_ADMIN_LISTEN="+rest.Loopback(st.ports[name+"/admin"]))
+		st.process(name, []string{st.bin, role}, env, answers("http://"+rest.Loopback(st.ports[name+"/admin"])+"/readyz"))
 	}
 	for _, p := range st.procs {
 		p.await(t, startWithin)
@@ -150,7 +151,7 @@ func (st *stack) up(ctx context.Context) {
 	var err error
 	st.db, err = pgxpool.New(ctx, st.pg.URL("causeway"))
 	require.NoError(t, err)
-	st.redis = redis.NewClient(&redis.Options{Addr: loopback(redisPort)})
+	st.redis = redis.NewClient(&redis.Options{Addr: rest.Loopback(redisPort)})
 	t.Logf("everything is up after %s", time.Since(began).Round(100*time.Millisecond))
 }
 
@@ -213,7 +214,7 @@ func apiKey(t *testing.T, printed string) string {
 func (st *stack) proxy(name, upstream string, port int) {
 	st.t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	p := toxiproxy.NewProxy(server, name+"-"+upstream, "127.0.0.1:0", loopback(port))
+	p := toxiproxy.NewProxy(server, name+"-"+upstream, "127.0.0.1:0", rest.Loopback(port))
 	require.NoError(st.t, server.Collection.Add(p, true))
 	st.proxies[name+"/"+upstream] = p
 }
@@ -313,17 +314,14 @@ func (st *stack) backPostgres() {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := rest.FreePort()
 	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
-
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 func listens(port int) func() bool {
 	return func() bool {
-		c, err := net.DialTimeout("tcp", loopback(port), time.Second)
+		c, err := net.DialTimeout("tcp", rest.Loopback(port), time.Second)
 		if err != nil {
 			return false
 		}
