@@ -29,8 +29,8 @@ func newReplay() *cobra.Command {
 		Short: "Run a past run again from its journal, offline, and show what differs",
 		Long: `Run a past run again from its journal, and show what differs: calls, log lines, outcome. Nothing is called and nothing is saved.
 The run is named by its id or by that of its operation in the logs. It must have kept a journal: see causeway journal.`,
-		Example: `  causeway replay 20261125-…                              # the same script: the same run, to the byte
-  causeway replay 20261125-… --with github/syncs/issues.ts  # a changed script: where it leaves the recorded way`,
+		Example: `  causeway replay 00Vbzbaak2Rnc0O33v6y9I                              # the same script: the same run, to the byte
+  causeway replay 00Vbzbaak2Rnc0O33v6y9I --with github/syncs/issues.ts  # a changed script: where it leaves the recorded way`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := newClient(cmd)
